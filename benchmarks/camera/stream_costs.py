@@ -19,7 +19,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks.camera.camera_readers import NAMES, MeasuredReader, next_frame
-from gremsy_camera.live.encoded_video import EncodedFormat, EncodedPacket
+from gremsy_camera.live.encoded_video import EncodedFormat, EncodedPacket, EncodedTap
 from gremsy_camera.trial.debian_gi import reach_debian_gi
 from gremsy_camera.trial.trial_camera import TrialCameraOptions, running_camera
 from gremsy_common.errors import SuiteError
@@ -119,23 +119,23 @@ def _watch_opencv(uri: str) -> dict[str, float]:
     return {'cpu_ms': cpu_s / frames * 1e3, 'frames': frames}
 
 
-class _Newest:
+class _Newest(EncodedTap):
     """A tap that keeps the packets since the last key frame that nobody has taken yet."""
-
-    wanted = True
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._packets: list[bytes] = []
+
+    @property
+    def wanted(self) -> bool:
+        """Always."""
+        return True
 
     def put(self, video: EncodedFormat, packet: EncodedPacket) -> None:
         """See EncodedTap."""
         del video
         with self._lock:
             self._packets.append(packet.data)
-
-    def stamped(self, pts_ns: int, stamp_ns: int) -> None:
-        """See EncodedTap."""
 
     def take(self) -> list[bytes]:
         """All of them."""

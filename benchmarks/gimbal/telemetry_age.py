@@ -28,7 +28,7 @@ from gremsy_common.types.attitude_age import AttitudeAge, together
 from gremsy_common.types.control_state import ControlState
 from gremsy_common.types.frame import Frame
 from gremsy_gimbal_driver.attitude.attitude_telemetry import AttitudeStamping
-from gremsy_gimbal_driver.calibration.calibration_parameters import CalibrationParameters, Pair
+from gremsy_gimbal_driver.calibration.calibration_parameters import CalibrationParameters
 from gremsy_gimbal_driver.calibration.calibration_result import CalibrationResult
 from gremsy_gimbal_driver.calibration.calibration_routine import CalibrationRoutine
 from gremsy_gimbal_driver.mavlink.mavlink_decoder import MavlinkDecoder
@@ -36,6 +36,7 @@ from gremsy_gimbal_driver.mavlink.mavlink_encoder import MavlinkEncoder
 from gremsy_gimbal_driver.mavlink.mavlink_events import AttitudeStatus, Sender
 from gremsy_gimbal_driver.mavlink.mavlink_frames import wire_rates
 from gremsy_gimbal_driver.motion.instant import Instant
+from gremsy_gimbal_driver.motion.motion_output import Pair
 from gremsy_gimbal_sim.options.options import PRESETS
 from gremsy_gimbal_sim.payload import SimulatedPayload
 from gremsy_tracker.tracker import Tracker

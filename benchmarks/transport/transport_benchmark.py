@@ -7,6 +7,7 @@ import argparse
 import os
 import time
 import tracemalloc
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -111,12 +112,8 @@ def _outside_subscriber() -> dict[str, Any]:
                 else:
                     with process(['plain-viewer'], environment(profile=False)) as viewer:
                         outside = camera.images
-                        wait_until(
-                            lambda images=outside: images.outside_subscribers > 0,
-                            'no viewer came',
-                            'transport benchmark',
-                            _PATIENCE_S,
-                        )
+                        watched = partial(getattr, outside, 'outside_subscribers')
+                        wait_until(watched, 'no viewer came', 'transport benchmark', _PATIENCE_S)
                         _warm(times)
                         time.sleep(_FRAMES / 2 / RATE_HZ)
                         if name == 'watched':
