@@ -65,7 +65,7 @@ def build(
     printed: list[str] = []
     done: list[str] = []
 
-    def hear(line: str) -> None:
+    def on_line(line: str) -> None:
         printed.append(line)
         event = _EVENT.match(line)
         if event is None:
@@ -82,7 +82,7 @@ def build(
                 failed.append(name)
         note(f'{len(done)}/{len(packages)} {" ".join(running)}')
 
-    if follow(command, build_env, hear, layout.state) != 0:
+    if follow(command, build_env, on_line, layout.state) != 0:
         raise _explain(layout, failed, printed)
 
 

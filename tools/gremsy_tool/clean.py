@@ -81,13 +81,13 @@ def clean(arguments: list[str], layout: WorkspaceLayout, env: Mapping[str, str])
     if layout.root.exists() and not is_marked(layout):
         raise GremsyError(f'{layout.root} was not made by ./gremsy setup, so it is left as it is: remove it by hand.')
     # Nobody sets it up at the same time.
-    with exclusive(layout.lock_file, _say) if layout.root.exists() else nullcontext():
+    with exclusive(layout.lock_file, _report) if layout.root.exists() else nullcontext():
         freed = sum(_remove(each.path) for each in chosen)
     sys.stdout.write(f'{_size_text(freed)} freed.\n' if chosen else 'There is nothing to remove.\n')
     return 0
 
 
-def _say(text: str) -> None:
+def _report(text: str) -> None:
     sys.stderr.write(f'{text}\n')
 
 

@@ -64,8 +64,8 @@ def examine(arguments: list[str], env: Mapping[str, str]) -> int:
     except (GremsyError, OSError) as error:
         report.write(f'  the workspace does not start ({error}): ./gremsy setup --clean rebuilds it\n')
         if as_json:
-            said = ' '.join(str(error).split())
-            _print_json([*lacks, _lack('broken', f'does not start ({said})', 'Run `./gremsy setup --clean`.')])
+            reason = ' '.join(str(error).split())
+            _print_json([*lacks, _lack('broken', f'does not start ({reason})', 'Run `./gremsy setup --clean`.')])
         return 1
 
 

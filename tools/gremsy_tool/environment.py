@@ -139,7 +139,7 @@ def _source(layout: WorkspaceLayout, base: dict[str, str]) -> dict[str, str]:
         ['/bin/sh', '-c', script, 'sh', str(layout.install)], env=base, capture_output=True, check=False
     )
     if result.returncode != 0:
-        said = result.stderr.decode(errors='replace').strip()[-200:]
-        raise GremsyError(f'Sourcing {layout.install}/local_setup.sh failed ({said}): run ./gremsy setup --clean.')
+        reason = result.stderr.decode(errors='replace').strip()[-200:]
+        raise GremsyError(f'Sourcing {layout.install}/local_setup.sh failed ({reason}): run ./gremsy setup --clean.')
     pairs = (item.split('=', 1) for item in result.stdout.decode(errors='surrogateescape').split('\0') if '=' in item)
     return dict(pairs)

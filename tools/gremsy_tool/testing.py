@@ -93,8 +93,8 @@ def run_tests(layout: WorkspaceLayout, env: Mapping[str, str], arguments: list[s
         for stage in stages:
             if stage is stages[-1]:
                 # Before pytest, whose closing line ends the output.
-                _say('', *lines)
-            _say(f'== {stage.name}: {" ".join(stage.command)}')
+                _report('', *lines)
+            _report(f'== {stage.name}: {" ".join(stage.command)}')
             began = time.monotonic()
             status = subprocess.run(stage.command, cwd=layout.repository, env=inside, check=False).returncode
             if status != 0:
@@ -104,6 +104,6 @@ def run_tests(layout: WorkspaceLayout, env: Mapping[str, str], arguments: list[s
     return 1 if failed else 0
 
 
-def _say(*lines: str) -> None:
+def _report(*lines: str) -> None:
     sys.stdout.write(''.join(f'{line}\n' for line in lines))
     sys.stdout.flush()

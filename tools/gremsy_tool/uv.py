@@ -139,10 +139,10 @@ class Uv:
         stamp = self._own / 'installed.txt'
         if not stamp.is_file() or stamp.read_text(encoding='utf-8') != pin:
             note('uv')
-            self._say([sys.executable, '-m', 'venv', '--clear', str(self._own)], self._env, note)
+            self._follow([sys.executable, '-m', 'venv', '--clear', str(self._own)], self._env, note)
             command = [str(self._own / 'bin' / 'python'), '-m', 'pip', 'install', '--require-hashes', '--no-input']
             command += ['--disable-pip-version-check', '--progress-bar', 'off', '-r', str(self._layout.uv_pin)]
-            self._say(command, self._env, note)
+            self._follow(command, self._env, note)
             stamp.write_text(pin, encoding='utf-8')
         return str(self._own / 'bin' / 'uv')
 
@@ -163,9 +163,9 @@ class Uv:
         return {**settings, **self._env}
 
     def _run(self, arguments: list[str], env: Mapping[str, str], note: Callable[[str], None]) -> list[str]:
-        return self._say([self._program(note), *arguments], env, note)
+        return self._follow([self._program(note), *arguments], env, note)
 
-    def _say(self, command: list[str], env: Mapping[str, str], note: Callable[[str], None]) -> list[str]:
+    def _follow(self, command: list[str], env: Mapping[str, str], note: Callable[[str], None]) -> list[str]:
         self._layout.state.mkdir(parents=True, exist_ok=True)
         printed: list[str] = []
         with self._log.open('a', encoding='utf-8') as log:

@@ -46,16 +46,16 @@ print(json.dumps([name for name in sys.argv[1:] if present(name)]))
 # Says each package's name before it imports its modules, so that a crash has a name too.
 _IMPORT = """
 import importlib, importlib.metadata, os, re, sys
-said = os.fdopen(os.dup(1), 'w', buffering=1)
+output = os.fdopen(os.dup(1), 'w', buffering=1)
 sys.stdout = sys.stderr
 for module, owners in sorted(importlib.metadata.packages_distributions().items()):
     for owner in {re.sub('[-_.]+', '-', name).lower() for name in owners}.intersection(sys.argv[1:]):
-        print('importing', owner, file=said)
+        print('importing', owner, file=output)
         try:
             importlib.import_module(module)
         except BaseException as error:
-            print('failed', owner, *f'{type(error).__name__}: {error}'.split(), file=said)
-print('done', file=said)
+            print('failed', owner, *f'{type(error).__name__}: {error}'.split(), file=output)
+print('done', file=output)
 os._exit(0)
 """
 # Is there for its names only, its library is not installed.
