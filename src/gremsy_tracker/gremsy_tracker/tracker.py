@@ -169,7 +169,7 @@ class Tracker:
     def offer_heading(self, heading: LevelHeading) -> None:
         """How far the gimbal's level frame has turned with the vehicle; without it, it is taken not to turn."""
         with self._mutex:
-            newest_ns, heading_ns = self._core.attitudes.newest_ns, self._core.headings.newest_ns
+            newest_ns, heading_ns = self._core.attitudes.samples.newest_ns, self._core.headings.samples.newest_ns
             if newest_ns is not None and newest_ns - heading.stamp_ns > _HEADING_FRESH_NS:
                 self.dropped['headings_stale'] += 1
                 return
@@ -290,7 +290,7 @@ class Tracker:
         """While there is a target, and no heading has come for a while."""
         if not self._parameters.heading_from_pictures or not self._lock.had_target:
             return False
-        heading_ns, newest = self._last_heading_ns, self._core.attitudes.newest_ns
+        heading_ns, newest = self._last_heading_ns, self._core.attitudes.samples.newest_ns
         return heading_ns is None or (newest is not None and newest - heading_ns > _NO_HEADING_NS)
 
     def look_for_turning(self) -> None:
@@ -299,12 +299,12 @@ class Tracker:
         Call it for each picture, on a thread that nobody waits for.
         """
         with self._mutex:
-            newest_ns, tracks = self._core.attitudes.newest_ns, self._history.newest
+            newest_ns, tracks = self._core.attitudes.samples.newest_ns, self._history.newest
             if not self._looks_for_turning or newest_ns is None:
                 return
         heading = self._turning.look(newest_ns, self._known, None if tracks is None else tracks.boxes_px)
         with self._mutex:
-            heading_ns = self._core.headings.newest_ns
+            heading_ns = self._core.headings.samples.newest_ns
             if (
                 heading is None
                 or not self._looks_for_turning
@@ -391,7 +391,7 @@ class Tracker:
     def vehicle_turning(self, now_ns: int) -> tuple[bool, float]:
         """Whether it is known now how the vehicle turns, and the share of it that turns the camera along."""
         with self._mutex:
-            heading_ns = self._core.headings.newest_ns
+            heading_ns = self._core.headings.samples.newest_ns
             return heading_ns is not None and now_ns - heading_ns <= _HEADING_FRESH_NS, self._core.share.carried
 
     def heading_at(self, stamp_ns: int) -> float:
@@ -497,7 +497,7 @@ class Tracker:
         def motion_since(before_ns: int) -> camera_motion.ImageMotion | None:
             return None if seen.attitude is None else self._camera.by_telemetry(before_ns, seen.camera, seen.attitude)
 
-        longest_silence_ns = self._core.attitudes.longest_silence_ns
+        longest_silence_ns = self._core.attitudes.samples.longest_gap_ns
         return self._frozen.judge(detections.stamp_ns, detections.boxes_px, motion_since, longest_silence_ns)
 
     def _select(self, request: TargetRequest, how: str) -> None:
@@ -630,7 +630,7 @@ class Tracker:
     def _learn(self, seen: _SeenImage, sighting: Sighting) -> None:
         """What an image contributes to the next: who looks like the target, and what that looks like."""
         tracks, camera, row = seen.tracks, seen.camera, self._target_row
-        if self._compares_looks and not self._appearance.looked_at(tracks.stamp_ns):
+        if self._compares_looks and self._appearance.looked_ns != tracks.stamp_ns:
             self._appearance.keep_looks(tracks, self._looks(sighting) if len(tracks) else None)
         if row is None:
             return

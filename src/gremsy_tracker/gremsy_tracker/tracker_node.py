@@ -14,7 +14,6 @@ from gremsy_common.picture.viewable_pictures import ViewablePictures
 from gremsy_common.ros import topics
 from gremsy_common.ros.diagnostics import Health, Level
 from gremsy_common.ros.hosting import run_node
-from gremsy_common.ros.messages.camera_info_messages import StampedCamera
 from gremsy_common.ros.messages.detection_messages import PixelChoice
 from gremsy_common.ros.node_host import NodeHost
 from gremsy_common.ros.suite_node import SuiteNode
@@ -23,7 +22,7 @@ from gremsy_common.timing.latest_slot import LatestSlot
 from gremsy_common.types.control_state import ControlState
 from gremsy_common.types.detections import Detections
 from gremsy_common.types.frame import Frame, lock_read_only
-from gremsy_common.types.gimbal_state import RangeReading, RateSetpoint
+from gremsy_common.types.gimbal_state import RateSetpoint
 from gremsy_common.types.plant_model import PlantModel
 from gremsy_tracker.display.marker_messages import markers_of, still_transform
 from gremsy_tracker.display.overlay import draw_overlay
@@ -136,15 +135,15 @@ class TrackerNode(SuiteNode[TrackerParameters]):
         detections = next(each for each in _DETECTIONS if each.name == self.parameters.detections_topic)
         self._detections = self.subscription(detections, self._arrivals.put)
         self.intake.begin(detections.name, self._detections.name)
-        self.subscription(topics.CAMERA_INFO, self._on_camera_info)
+        self.subscription(topics.CAMERA_INFO, lambda sent: self.tracker.offer_camera_model(sent.stamp_ns, sent.model))
         self.subscription(topics.GIMBAL_ATTITUDE, self.tracker.offer_attitude)
         self.subscription(topics.GIMBAL_HEADING, self.tracker.offer_heading)
-        self.subscription(topics.GIMBAL_RANGE, self._on_range)
+        self.subscription(topics.GIMBAL_RANGE, lambda reading: self.tracker.offer_range(reading, self.now_ns()))
         self.subscription(topics.GIMBAL_ZOOM, self.tracker.offer_zoom)
         self.subscription(topics.GIMBAL_PLANT, self._on_plant)
         self.subscription(topics.GIMBAL_CONTROL, self._on_control)
         self.subscription(topics.TARGET_SELECT, self._on_select)
-        self.subscription(topics.TARGET_SELECT_ID, self._on_select_id)
+        self.subscription(topics.TARGET_SELECT_ID, lambda text: self.get_logger().info(self.tracker.select(text)))
         self.service(SetBool, '~/enable', self._enable)
         self.service(Trigger, '~/release', self._release)
         self.worker('track', self._track_one)
@@ -237,12 +236,6 @@ class TrackerNode(SuiteNode[TrackerParameters]):
     def _unused_because(self) -> str:
         return '' if self._control is None else self._control.unused_because(self._setpoint.name)
 
-    def _on_camera_info(self, camera: StampedCamera) -> None:
-        self.tracker.offer_camera_model(camera.stamp_ns, camera.model)
-
-    def _on_range(self, reading: RangeReading) -> None:
-        self.tracker.offer_range(reading, self.now_ns())
-
     def _on_plant(self, text: str) -> None:
         """Raises for a text that is not valid, and the subscription reports it."""
         self._plant = PlantModel.from_json(text)
@@ -256,9 +249,6 @@ class TrackerNode(SuiteNode[TrackerParameters]):
     def _on_select(self, choice: PixelChoice) -> None:
         result = self.tracker.select_pixel(choice.x_px, choice.y_px, choice.stamp_ns)
         self.get_logger().info(with_fields(result, stamp_ns=choice.stamp_ns))
-
-    def _on_select_id(self, text: str) -> None:
-        self.get_logger().info(self.tracker.select(text))
 
     def _track_one(self) -> None:
         detections = self._arrivals.take(_WAIT_S)

@@ -140,7 +140,7 @@ def test_looks_are_kept_for_the_next_image_by_track_until_the_target_is_another(
     seen = tracks(1, 100.0, 200.0)
     assert appearance.looks_before(seen) is None
     appearance.keep_looks(seen, np.array([0.1, np.nan]))
-    assert appearance.looked_at(1) and not appearance.looked_at(2)
+    assert appearance.looked_ns == 1
     later = Tracks(2, 'o', seen.boxes_px, seen.scores, seen.labels, np.array([7, 1], dtype=np.int64))
     assert appearance.looks_before(later) == pytest.approx(np.array([np.nan, 0.1]), nan_ok=True)
     appearance.keep_looks(later, None)
@@ -148,7 +148,7 @@ def test_looks_are_kept_for_the_next_image_by_track_until_the_target_is_another(
     appearance.keep_looks(seen, np.array([0.1, 0.2]))
     appearance.forget_target()
     assert appearance.looks_before(later) is None
-    assert not appearance.looked_at(1)
+    assert appearance.looked_ns is None
 
 
 def test_of_a_crowd_the_sixteen_nearest_are_compared() -> None:

@@ -75,7 +75,7 @@ def test_the_longest_silence_counts_whole_gaps_and_what_has_not_come_yet(
     history = AttitudeHistory()
     for at_ms in (1000, 1050, 1400):
         history.offer(sample(at_ms, 0.1))
-    assert history.longest_silence_ns(since_ms * MS, until_ms * MS) == expected_ms * MS
+    assert history.samples.longest_gap_ns(since_ms * MS, until_ms * MS) == expected_ms * MS
 
 
 def test_an_outage_is_not_interpolated_across() -> None:

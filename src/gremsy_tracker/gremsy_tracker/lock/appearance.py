@@ -109,6 +109,7 @@ class TargetAppearance:
 
     Attributes:
         pictures: small ones, by stamp; to be cleared when stamps mean nothing any more, or no target is looked for.
+        looked_ns: stamp of the image that the looks which were kept last are of.
         counts: `looks_without_picture`: how often the picture of a stamp was not there (any more).
     """
 
@@ -121,7 +122,7 @@ class TargetAppearance:
         self.pictures: TimedHistory[tuple[NDArray[np.uint8], int]] = TimedHistory(most=_PICTURES_KEPT)
         self._model = AppearanceModel()
         self._looks_before: dict[int, float] = {}  # by track
-        self._looked_ns: int | None = None
+        self.looked_ns: int | None = None
 
     @property
     def known(self) -> bool:
@@ -132,7 +133,7 @@ class TargetAppearance:
         """It is another one from now on."""
         self._model.clear()
         self._looks_before.clear()
-        self._looked_ns = None
+        self.looked_ns = None
 
     def offer_frame(self, frame: Frame) -> None:
         """A picture whose detections are still to come."""
@@ -166,12 +167,8 @@ class TargetAppearance:
 
     def keep_looks(self, tracks: Tracks, looks: Array | None) -> None:
         """What `looks` found in an image, for the next; None for nothing."""
-        self._looked_ns = tracks.stamp_ns
+        self.looked_ns = tracks.stamp_ns
         self._looks_before = {} if looks is None else dict(zip(tracks.ids.tolist(), looks.tolist(), strict=True))
-
-    def looked_at(self, stamp_ns: int) -> bool:
-        """Whether the looks that were kept last are of that image."""
-        return self._looked_ns == stamp_ns
 
     def looks_before(self, tracks: Tracks) -> Array | None:
         """(N,) the distances that were kept of these tracks, NaN for one that was not there; None for none."""

@@ -346,7 +346,7 @@ class PointingCore:
 
     def _weigh(self) -> None:
         """Attitudes whose heading has come show how far the vehicle carries the camera along."""
-        newest_ns = self.headings.newest_ns
+        newest_ns = self.headings.samples.newest_ns
         while newest_ns is not None and self._unweighed and self._unweighed[0].stamp_ns <= newest_ns:
             attitude = self._unweighed.popleft()
             level_from_camera = matrix_from_quaternion(attitude.level_from_camera_wxyz)
@@ -387,7 +387,7 @@ class PointingCore:
 
     def knows_gimbal(self, now_ns: int) -> bool:
         """Whether its newest attitude is of now."""
-        newest_ns = self.attitudes.newest_ns
+        newest_ns = self.attitudes.samples.newest_ns
         return newest_ns is not None and abs(now_ns - newest_ns) <= self._parameters.max_attitude_age_s * 1e9
 
     @property
@@ -395,7 +395,7 @@ class PointingCore:
         return Servo(self._parameters.plant_lag_s, self._response.overshoot)
 
     def _gimbal(self, now_ns: int) -> BearingMotion | None:
-        newest = self.attitudes.newest
+        newest = self.attitudes.samples.newest
         if newest is None or not self.knows_gimbal(now_ns):
             return None
         measured = self._measured(newest)

@@ -46,6 +46,7 @@ class AttitudeHistory:
     """The last seconds of telemetry, asked by time.
 
     Attributes:
+        samples: in order of time.
         dropped: counts by reason of samples that were not used, and of jumps.
         jumped_ns: stamp of the newest sample that no gimbal can have come to from the one before; None for none.
         recounted: stamp of the newest sample and by how much its azimuth counts from elsewhere than that of the one
@@ -57,7 +58,7 @@ class AttitudeHistory:
         self.jumped_ns: int | None = None
         self.recounted: tuple[int, float] | None = None
         self._breaks_ns: deque[int] = deque(maxlen=_BREAKS)  # of the first samples that count from elsewhere
-        self._samples: TimedHistory[GimbalAttitude] = TimedHistory(keep_ns=_KEEP_NS)
+        self.samples: TimedHistory[GimbalAttitude] = TimedHistory(keep_ns=_KEEP_NS)
         self._results: dict[tuple[int, float], AttitudeAt | None] = {}  # since the newest sample
 
     def offer(self, sample: GimbalAttitude) -> bool:
@@ -66,14 +67,14 @@ class AttitudeHistory:
         if fault_of(norm, rates) is not None or not all(map(math.isfinite, rates)):
             self.dropped['attitudes_not_finite'] += 1
             return False
-        order = order_of(sample.stamp_ns, self._samples.newest_ns)
+        order = order_of(sample.stamp_ns, self.samples.newest_ns)
         if order is StampOrder.NOT_NEWER:
             self.dropped['attitudes_unsorted'] += 1
             return False
         if order is StampOrder.RESTARTED:
             self.clear()
         self.recounted = None
-        before = self._samples.newest
+        before = self.samples.newest
         turned_rad = _recounted(before, sample) if before is not None else 0.0
         if turned_rad:
             self.dropped['azimuths_counted_anew'] += 1
@@ -85,30 +86,16 @@ class AttitudeHistory:
             self.dropped['attitude_jumps'] += 1
             self.clear()
             self.jumped_ns = sample.stamp_ns
-        self._samples.put(sample.stamp_ns, sample)
+        self.samples.put(sample.stamp_ns, sample)
         self._results.clear()
         return True
 
     def clear(self) -> None:
         """Forget everything."""
-        self._samples.clear()
+        self.samples.clear()
         self._results.clear()
         self.jumped_ns = self.recounted = None
         self._breaks_ns.clear()
-
-    @property
-    def newest(self) -> GimbalAttitude | None:
-        """The newest sample."""
-        return self._samples.newest
-
-    @property
-    def newest_ns(self) -> int | None:
-        """Its stamp."""
-        return self._samples.newest_ns
-
-    def longest_silence_ns(self, since_ns: int, until_ns: int) -> int:
-        """The longest time without a sample between two stamps; a gap that reaches beyond them counts whole."""
-        return self._samples.longest_gap_ns(since_ns, until_ns)
 
     def at(self, stamp_ns: int, reach_s: float) -> AttitudeAt | None:
         """The attitude at a time, None where the nearest sample is more than `reach_s` away.
@@ -127,7 +114,7 @@ class AttitudeHistory:
         return self._results[asked]
 
     def _found(self, stamp_ns: int, reach_ns: int) -> AttitudeAt | None:
-        earlier, later = self._samples.around(stamp_ns)
+        earlier, later = self.samples.around(stamp_ns)
         if earlier is None or later is None or earlier is later:
             only = earlier or later
             return None if only is None else self._carried(only, stamp_ns, reach_ns)

@@ -207,13 +207,14 @@ class HeadingHistory:
     pause, or after a jump that the rates know nothing of, goes on from there.
 
     Attributes:
+        samples: as they were measured, in order of time.
         dropped: counts by reason of samples that were not used, and of jumps.
     """
 
     def __init__(self) -> None:
         self.dropped: Counter[str] = Counter()
         self._zero_rad = 0.0  # of the source, in the frame that does not turn
-        self._samples: TimedHistory[HeadingAt] = TimedHistory(keep_ns=_KEEP_NS)
+        self.samples: TimedHistory[HeadingAt] = TimedHistory(keep_ns=_KEEP_NS)
         self._forecast = HeadingForecast()
         # (from when, by how much) azimuth counts from elsewhere, while headings are kept; before those, in all.
         self._recounts: list[tuple[int, float]] = []
@@ -239,16 +240,16 @@ class HeadingHistory:
         if not math.isfinite(sample.heading_rad):
             self.dropped['headings_not_finite'] += 1
             return False
-        order = order_of(sample.stamp_ns, self.newest_ns)
+        order = order_of(sample.stamp_ns, self.samples.newest_ns)
         if order is StampOrder.NOT_NEWER:
             self.dropped['headings_unsorted'] += 1
             return False
         if order is StampOrder.RESTARTED:
             self.clear()
-        newest = self._samples.newest
+        newest = self.samples.newest
         if newest is None or sample.stamp_ns - newest.stamp_ns > _AHEAD_NS:
             here = self._known_at(sample.stamp_ns)
-            self._samples.clear()
+            self.samples.clear()
             self._forecast = HeadingForecast()
             # Turns in full tell nothing, and thousands of them would take the digits from what follows.
             self._zero_rad = here.heading_rad - math.remainder(sample.heading_rad, 2 * math.pi)
@@ -275,16 +276,11 @@ class HeadingHistory:
 
     def clear(self) -> None:
         """Forget everything."""
-        self._samples.clear()
+        self.samples.clear()
         self._forecast = HeadingForecast()
         self._zero_rad = 0.0
         self._recounts.clear()
         self._recounted_rad = 0.0
-
-    @property
-    def newest_ns(self) -> int | None:
-        """Stamp of the newest sample."""
-        return self._samples.newest_ns
 
     def at(self, stamp_ns: int) -> HeadingAt:
         """The heading at that time: between samples by Hermite's cubic, beyond the newest by the forecast."""
@@ -295,7 +291,7 @@ class HeadingHistory:
         return replace(known, heading_rad=known.heading_rad - counted_rad)
 
     def _known_at(self, stamp_ns: int) -> HeadingAt:
-        earlier, later = self._samples.around(stamp_ns)
+        earlier, later = self.samples.around(stamp_ns)
         if later is None:
             if earlier is None:
                 return HeadingAt(stamp_ns, 0.0)
@@ -308,15 +304,15 @@ class HeadingHistory:
 
     def _rate_at_end(self, mean_rad_s: float) -> float:
         """Of a source that tells none: the mean of the last interval, carried on from its middle to its end."""
-        later = self._samples.newest
-        earlier = None if later is None else self._samples.at(later.stamp_ns - 1)
+        later = self.samples.newest
+        earlier = None if later is None else self.samples.at(later.stamp_ns - 1)
         if later is None or earlier is None:
             return mean_rad_s
         before_rad_s = (later.heading_rad - earlier.heading_rad) / ((later.stamp_ns - earlier.stamp_ns) * 1e-9)
         return 1.5 * mean_rad_s - 0.5 * before_rad_s
 
     def _store(self, sample: HeadingAt) -> None:
-        self._samples.put(sample.stamp_ns, sample)
+        self.samples.put(sample.stamp_ns, sample)
         self._forecast.learn(sample)
 
 
