@@ -45,7 +45,7 @@ def run_core(world: World, parameters: TrackerParameters | None = None) -> Error
             core.offer_image(_ns(shutter_ms), now_ns)
             attitude = core.attitude_at(_ns(shutter_ms))
             if offset is not None and attitude is not None:
-                axis = bearings.optical_axis(attitude.level_from_camera)
+                axis = bearings.optical_axis(attitude)
                 core.offer_bearing(_ns(shutter_ms), wrap_angle(axis + offset), np.full(2, noise_rad))
         elif kind is Happening.COMMAND:
             setpoint = core.setpoint(now_ns, Aim.TARGET)

@@ -143,8 +143,8 @@ class _Eye:
         assert known is not None
         motion = None
         if self._before is not None:
-            motion = homography(*self._before, camera, known.level_from_camera)
-        self._before = camera, known.level_from_camera
+            motion = homography(*self._before, camera, known)
+        self._before = camera, known
         return camera, motion
 
     def _send_telemetry(self, at_s: float) -> None:

@@ -40,7 +40,6 @@ from gremsy_tracker.pointing.pointing_core import Aim, PointingCore
 from gremsy_tracker.tracker_parameters import TrackerParameters
 from gremsy_tracker.tracking import camera_motion
 from gremsy_tracker.tracking.attitude_age_learner import AttitudeAgeLearner
-from gremsy_tracker.tracking.attitude_history import AttitudeAt
 from gremsy_tracker.tracking.camera_motion import CameraMotion
 from gremsy_tracker.tracking.frozen_view import FrozenView
 from gremsy_tracker.tracking.heading_from_pictures import HeadingFromPictures
@@ -77,23 +76,21 @@ class _SeenImage:
     Attributes:
         tracks: confirmed, seen in it, with the boxes as detected: the bearing filter smooths on its own.
         camera: intrinsics, zoom included; None before the first.
-        attitude: of the camera at its stamp, None where no telemetry is near enough.
+        attitude: (3, 3) of the camera at its stamp, None where no telemetry is near enough.
         bearings_rad: (N, 2) of the tracks' centres in the still frame, None without either.
     """
 
     tracks: Tracks
     camera: CameraModel | None
-    attitude: AttitudeAt | None
+    attitude: Array | None
     bearings_rad: Array | None
 
 
-def _pixel_of(
-    estimate: BearingEstimate | None, camera: CameraModel | None, attitude: AttitudeAt | None
-) -> Array | None:
+def _pixel_of(estimate: BearingEstimate | None, camera: CameraModel | None, attitude: Array | None) -> Array | None:
     """(2,) where the target is in an image taken so; None where that is not known, or not before the camera."""
     if estimate is None or camera is None or attitude is None:
         return None
-    pixel_px = bearings.pixels_of_bearings(estimate.bearing_rad[None], camera, attitude.level_from_camera)[0]
+    pixel_px = bearings.pixels_of_bearings(estimate.bearing_rad[None], camera, attitude)[0]
     return pixel_px if np.isfinite(pixel_px).all() else None
 
 
@@ -416,7 +413,7 @@ class Tracker:
             status = self._lock.status
             following = status.state.follows
             estimate = self._core.target.at(stamp_ns) if following else None
-            gimbal = None if attitude is None else bearings.optical_axis(attitude.level_from_camera)
+            gimbal = None if attitude is None else bearings.optical_axis(attitude)
             error_rad = None
             if estimate is not None and gimbal is not None:
                 error_rad = bearings.angle_between(estimate.bearing_rad, gimbal)
@@ -435,7 +432,7 @@ class Tracker:
                 latency_s=self._latency_s,
                 zoom=self._zoom.factor,
                 camera=camera,
-                level_from_camera=None if attitude is None else attitude.level_from_camera,
+                level_from_camera=attitude,
                 track_bearings_rad=self._track_bearings,
                 followed_classes=(status.label,) if status.label else self._parameters.lock_classes,
                 unused_because=self._unused_because,
@@ -466,8 +463,7 @@ class Tracker:
 
     def _level_attitude_at(self, stamp_ns: int) -> Array | None:
         with self._mutex:
-            attitude = self._core.attitudes.at(stamp_ns, self._parameters.max_attitude_age_s)
-        return None if attitude is None else attitude.level_from_camera
+            return self._core.attitudes.at(stamp_ns, self._parameters.max_attitude_age_s)
 
     def _seen(self, detections: Detections, now_ns: int) -> _SeenImage | None:
         """The next image's tracks; None for a stamp that is refused (counted)."""
@@ -490,7 +486,7 @@ class Tracker:
         if camera is None or attitude is None:
             return _SeenImage(tracks, camera, attitude, None)
         centres = bearings.centres(tracks.boxes_px)
-        seen_rad = bearings.bearings_of_pixels(centres, camera, attitude.level_from_camera)
+        seen_rad = bearings.bearings_of_pixels(centres, camera, attitude)
         return _SeenImage(tracks, camera, attitude, seen_rad)
 
     def _is_frozen(self, detections: Detections, seen: _SeenImage) -> bool:
@@ -543,7 +539,7 @@ class Tracker:
         return detections.where(keep)
 
     def _motion_since(
-        self, before_ns: int | None, after_ns: int, camera: CameraModel | None, attitude: AttitudeAt | None
+        self, before_ns: int | None, after_ns: int, camera: CameraModel | None, attitude: Array | None
     ) -> camera_motion.ImageMotion | None:
         """How the camera moved the image; None for a first image, or where it is not known."""
         if before_ns is None:
@@ -593,7 +589,7 @@ class Tracker:
         aimed = self._aim_point.aimed(tracks.stamp_ns, box, camera.size_px, camera.focal_px, predicted)
         if aimed.is_first_whole:
             self._core.forget_target()
-        bearing = bearings.bearings_of_pixels(aimed.centre_px[None], camera, attitude.level_from_camera)[0]
+        bearing = bearings.bearings_of_pixels(aimed.centre_px[None], camera, attitude)[0]
         bearing_noise = np.hypot(noise[choice.index] * aimed.noise_factor, aimed.unknown_px / camera.focal_px)
         self._core.offer_bearing(tracks.stamp_ns, bearing, bearing_noise)
         return sighting
@@ -665,7 +661,7 @@ class Tracker:
             upright = upright_box(
                 box_px,
                 camera,
-                attitude.level_from_camera,
+                attitude,
                 middle_rad=float(estimate.bearing_rad[1]),
                 level_std_rad=self._parameters.attitude_std_rad,
             )
@@ -674,7 +670,7 @@ class Tracker:
             then, target = self._core.attitude_at(stamp_ns), self._core.target.at(stamp_ns)
             if then is None or target is None:
                 return None
-            off = wrap_angle(target.bearing_rad - bearings.optical_axis(then.level_from_camera))
+            off = wrap_angle(target.bearing_rad - bearings.optical_axis(then))
             return off * np.array([np.cos(target.bearing_rad[1]), 1.0])
 
         self._ranges.seen(tracks.stamp_ns, str(tracks.labels[row]), upright, size_rad, off_axis_at)
@@ -710,7 +706,7 @@ class Tracker:
                 return self._zoom.widen(stamp_ns, camera)
             estimate = self._core.target.at(stamp_ns)
             if state.follows and estimate is not None and attitude is not None:
-                axis = bearings.optical_axis(attitude.level_from_camera)
+                axis = bearings.optical_axis(attitude)
                 size = self._target_size_px if state is LockState.TRACKING else None
                 return self._zoom.follow(stamp_ns, camera, axis, estimate, size)
         self._zoom.rest()

@@ -36,7 +36,7 @@ def look(azimuth: float, tilt: float) -> np.ndarray:
 
 def azimuth_at(history: AttitudeHistory, at_ms: float, reach_s: float = 0.3) -> float | None:
     found = history.at(round(at_ms * MS), reach_s)
-    return None if found is None else float(bearings.optical_axis(found.level_from_camera)[0])
+    return None if found is None else float(bearings.optical_axis(found)[0])
 
 
 def test_between_two_samples_the_attitude_is_interpolated() -> None:

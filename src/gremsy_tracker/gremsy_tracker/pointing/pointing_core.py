@@ -30,7 +30,7 @@ from gremsy_tracker.pointing.gimbal_predictor import CarriedShare, GimbalPredict
 from gremsy_tracker.pointing.pointing_law import PointingLaw
 from gremsy_tracker.pointing.search_pattern import SpiralSearch
 from gremsy_tracker.tracker_parameters import TrackerParameters
-from gremsy_tracker.tracking.attitude_history import AttitudeAt, AttitudeHistory
+from gremsy_tracker.tracking.attitude_history import AttitudeHistory
 from gremsy_tracker.tracking.heading_history import HeadingHistory
 
 # Zero rates are sent this long after the last motion: ten messages at 50 Hz, so that one lost does not matter.
@@ -182,7 +182,7 @@ class PointingCore:
         used = self.target.update(stamp_ns, bearing_rad, noise_rad)
         attitude = self.attitude_at(stamp_ns)
         if self.enabled and self._obeyed and attitude is not None:
-            axis_rad = bearings.optical_axis(attitude.level_from_camera)
+            axis_rad = bearings.optical_axis(attitude)
             before_ns = round((self._parameters.plant_delay_s + self._parameters.plant_lag_s) * 1e9)
             acting = self._predictor.asked_at(stamp_ns - before_ns)
             error = wrap_angle(bearing_rad - axis_rad)
@@ -209,14 +209,13 @@ class PointingCore:
 
     # Outputs.
 
-    def attitude_at(self, stamp_ns: int) -> AttitudeAt | None:
-        """Where the camera looked at that time, in the still frame; None where no telemetry is near enough."""
+    def attitude_at(self, stamp_ns: int) -> Array | None:
+        """(3, 3) where the camera looked at that time, in the still frame; None where no telemetry is near enough."""
         attitude = self.attitudes.at(stamp_ns, self._parameters.max_attitude_age_s)
         heading = self.headings.at(stamp_ns)
         if attitude is None or heading.heading_rad == 0.0:
             return attitude
-        turned = bearings.turned_about_up(attitude.level_from_camera, heading.heading_rad)
-        return AttitudeAt(stamp_ns, turned, attitude.rate_rad_s)
+        return bearings.turned_about_up(attitude, heading.heading_rad)
 
     def heading_at(self, stamp_ns: int) -> float:
         """Azimuth of the gimbal's level frame in the still frame at that time, rad."""

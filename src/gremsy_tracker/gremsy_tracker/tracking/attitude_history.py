@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import math
 from collections import Counter, deque
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -27,21 +26,6 @@ _UPRIGHT_RAD = math.radians(2.0)
 _LONGEST_GAP_S = 0.5
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class AttitudeAt:
-    """The camera's orientation at one time.
-
-    Attributes:
-        stamp_ns: that time.
-        level_from_camera: (3, 3) rotation, camera frame (x forward, y left, z up) to the level frame.
-        rate_rad_s: (3,) angular velocity about the camera's own axes.
-    """
-
-    stamp_ns: int
-    level_from_camera: Array
-    rate_rad_s: Array
-
-
 class AttitudeHistory:
     """The last seconds of telemetry, asked by time.
 
@@ -59,7 +43,7 @@ class AttitudeHistory:
         self.recounted: tuple[int, float] | None = None
         self._breaks_ns: deque[int] = deque(maxlen=_BREAKS)  # of the first samples that count from elsewhere
         self.samples: TimedHistory[GimbalAttitude] = TimedHistory(keep_ns=_KEEP_NS)
-        self._results: dict[tuple[int, float], AttitudeAt | None] = {}  # since the newest sample
+        self._results: dict[tuple[int, float], Array | None] = {}  # since the newest sample
 
     def offer(self, sample: GimbalAttitude) -> bool:
         """Store a sample; False (and counted) if no camera can have it, or it is not newer than the newest."""
@@ -97,8 +81,10 @@ class AttitudeHistory:
         self.jumped_ns = self.recounted = None
         self._breaks_ns.clear()
 
-    def at(self, stamp_ns: int, reach_s: float) -> AttitudeAt | None:
-        """The attitude at a time, None where the nearest sample is more than `reach_s` away.
+    def at(self, stamp_ns: int, reach_s: float) -> Array | None:
+        """The orientation at a time; None where the nearest sample is more than `reach_s` away.
+
+        (3, 3) rotation, camera frame (x forward, y left, z up) to the level frame.
 
         Between two samples the rotation is interpolated (slerp), its rate changing evenly from the one's to the
         other's: at 10 Hz a straight line would be 0.1 degrees off where the gimbal takes up 80 deg/s^2, and the loop
@@ -113,7 +99,7 @@ class AttitudeHistory:
             self._results[asked] = self._found(stamp_ns, int(reach_s * 1e9))
         return self._results[asked]
 
-    def _found(self, stamp_ns: int, reach_ns: int) -> AttitudeAt | None:
+    def _found(self, stamp_ns: int, reach_ns: int) -> Array | None:
         earlier, later = self.samples.around(stamp_ns)
         if earlier is None or later is None or earlier is later:
             only = earlier or later
@@ -124,19 +110,17 @@ class AttitudeHistory:
             return self._carried(nearer, stamp_ns, reach_ns)
         share = (stamp_ns - earlier.stamp_ns) / gap_ns
         quaternion = slerp(earlier.level_from_camera_wxyz, later.level_from_camera_wxyz, share)
-        rate = (1.0 - share) * earlier.rate_rad_s + share * later.rate_rad_s
         bent = 0.5 * share * (1.0 - share) * gap_ns * 1e-9 * (earlier.rate_rad_s - later.rate_rad_s)
         quaternion = multiply_quaternions(quaternion, quaternion_from_rotation_vector(bent))
-        return AttitudeAt(stamp_ns, matrix_from_quaternion(quaternion), rate)
+        return matrix_from_quaternion(quaternion)
 
     @staticmethod
-    def _carried(sample: GimbalAttitude, stamp_ns: int, reach_ns: int) -> AttitudeAt | None:
+    def _carried(sample: GimbalAttitude, stamp_ns: int, reach_ns: int) -> Array | None:
         offset_ns = stamp_ns - sample.stamp_ns
         if abs(offset_ns) > reach_ns:
             return None
         turn = quaternion_from_rotation_vector(sample.rate_rad_s * (offset_ns * 1e-9))
-        quaternion = multiply_quaternions(sample.level_from_camera_wxyz, turn)
-        return AttitudeAt(stamp_ns, matrix_from_quaternion(quaternion), np.asarray(sample.rate_rad_s, dtype=np.float64))
+        return matrix_from_quaternion(multiply_quaternions(sample.level_from_camera_wxyz, turn))
 
 
 def _recounted(before: GimbalAttitude, after: GimbalAttitude) -> float:

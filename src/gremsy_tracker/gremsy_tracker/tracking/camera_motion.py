@@ -24,7 +24,6 @@ from gremsy_common.timing.timed_history import TimedHistory
 from gremsy_common.types.camera_model import CameraModel
 from gremsy_common.types.frame import Frame
 from gremsy_tracker.tracker_parameters import TrackerParameters
-from gremsy_tracker.tracking.attitude_history import AttitudeAt
 from gremsy_tracker.tracking.box_filter import BoxStates
 from gremsy_tracker.tracking.visual_ego_motion import VisualEgoMotion
 
@@ -154,10 +153,10 @@ class CameraMotion:
 
     Args:
         parameters: `ego_motion` and `visual_ego_motion`.
-        attitude_at: where the camera looked at a time, None where that is not known.
+        attitude_at: (3, 3) where the camera looked at a time, None where that is not known.
     """
 
-    def __init__(self, parameters: TrackerParameters, attitude_at: Callable[[int], AttitudeAt | None]) -> None:
+    def __init__(self, parameters: TrackerParameters, attitude_at: Callable[[int], Array | None]) -> None:
         self.parameters = parameters
         self._attitude_at = attitude_at
         self._cameras: TimedHistory[CameraModel] = TimedHistory(most=_KEEP)  # by the stamp from which each was valid
@@ -196,9 +195,7 @@ class CameraMotion:
         earlier, later = self._cameras.around(stamp_ns)
         return earlier or later
 
-    def by_telemetry(
-        self, before_ns: int, camera: CameraModel | None, attitude: AttitudeAt | None
-    ) -> ImageMotion | None:
+    def by_telemetry(self, before_ns: int, camera: CameraModel | None, attitude: Array | None) -> ImageMotion | None:
         """From the image of that stamp to the one taken with this camera at this attitude; None if unknown."""
         camera_before = self.camera_at(before_ns)
         if camera is None or camera_before is None or not self.parameters.ego_motion:
@@ -209,7 +206,7 @@ class CameraMotion:
             # How the camera turned is not known, but a stream that changed its size has moved every box.
             resized = (camera.width, camera.height) != (camera_before.width, camera_before.height)
             return motion_between(camera_before, np.eye(3), camera, np.eye(3)) if resized else None
-        return motion_between(camera_before, attitude_before.level_from_camera, camera, attitude.level_from_camera)
+        return motion_between(camera_before, attitude_before, camera, attitude)
 
     def by_images(self, before_ns: int, after_ns: int, moving_boxes_px: Array | None) -> Array | None:
         """The same, (3, 3), from the images, where that is asked for: without it a turn of the camera loses the tracks.
