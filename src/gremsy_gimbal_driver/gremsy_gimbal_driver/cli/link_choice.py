@@ -10,11 +10,11 @@ from __future__ import annotations
 import os
 import socket
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from gremsy_gimbal_driver.cli.ending import MISUSED, ToolError
 from gremsy_gimbal_driver.links.link import Link, LinkError
-from gremsy_gimbal_driver.links.link_uri import DEFAULT_UDP_PORT, link_from_uri
+from gremsy_gimbal_driver.links.link_uri import link_from_uri
+from gremsy_gimbal_driver.links.udp_link import UdpLink
 
 VARIABLE = 'GREMSY_LINK'
 _WAY_OUT = 'stop the driver first, or use its ROS services and topics instead of this tool'
@@ -38,8 +38,7 @@ def choose_link(given: str | None) -> Link:
         link = link_from_uri(uri)
     except LinkError as error:
         raise ToolError(str(error), MISUSED) from error
-    parts = urlsplit(uri)
-    if parts.scheme == 'udp' and parts.hostname and _is_in_use(parts.hostname, parts.port or DEFAULT_UDP_PORT):
+    if isinstance(link, UdpLink) and _is_in_use(*link.address):
         raise ToolError(f'Another program on this machine already talks to {link.name}: {_WAY_OUT}.', MISUSED)
     return link
 

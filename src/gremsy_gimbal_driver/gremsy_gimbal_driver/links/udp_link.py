@@ -39,7 +39,7 @@ class UdpLink:
         bind: tuple[str, int] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._address = (host, port)
+        self.address = (host, port)
         self._bind = bind
         self._clock = clock
         self._socket: socket.socket | None = None
@@ -121,7 +121,7 @@ class UdpLink:
 
     def _resolve(self) -> list[tuple[socket.AddressFamily, tuple[object, ...]]]:
         try:
-            found = socket.getaddrinfo(*self._address, type=socket.SOCK_DGRAM)
+            found = socket.getaddrinfo(*self.address, type=socket.SOCK_DGRAM)
         except (OSError, UnicodeError) as error:
             reason = _why_unresolved(error)
             raise LinkError(
