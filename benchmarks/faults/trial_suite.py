@@ -217,7 +217,6 @@ class TrialSuite:
             self._arm_wanted.clear()
             try:
                 self._operator.arm(_ARM_TIMEOUT_S, self._over.is_set)
-                self._operator.enable_tracking(_ARM_TIMEOUT_S, self._over.is_set)
             except OperatorError as error:
                 self.lines.append((time.monotonic(), 'operator', str(error)))
 

@@ -14,7 +14,6 @@ import argparse
 import re
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from itertools import pairwise
 from typing import Any
@@ -33,27 +32,18 @@ class UnknownComponent(SuiteError):
     """No installed package offers a component of that name, or its namespace is not one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Component:
-    """One word of `--components`: a component and the namespace that it is put into, within the process's own."""
+def parsed(word: str) -> tuple[str, str]:
+    """Namespace within the process's, and component, of one word of `--components`: `camera`, or `eo/camera`.
 
-    within: str
-    name: str
-
-    @classmethod
-    def from_word(cls, word: str) -> Component:
-        """`camera`, or `eo/camera`.
-
-        Raises:
-            UnknownComponent: where the namespace is not one.
-        """
-        within, _, name = word.rpartition('/')
-        if '/' in word and not _NAMESPACE.fullmatch(within):
-            raise UnknownComponent(
-                f"Component '{word}' is in no namespace of this process: write it as eo/camera, with letters, digits "
-                'and _.'
-            )
-        return cls(within, name)
+    Raises:
+        UnknownComponent: where the namespace is not one.
+    """
+    within, _, name = word.rpartition('/')
+    if '/' in word and not _NAMESPACE.fullmatch(within):
+        raise UnknownComponent(
+            f"Component '{word}' is in no namespace of this process: write it as eo/camera, with letters, digits and _."
+        )
+    return within, name
 
 
 def load_components(words: Sequence[str], process_namespace: str = '/') -> list[NodeFactory]:
@@ -63,15 +53,15 @@ def load_components(words: Sequence[str], process_namespace: str = '/') -> list[
         UnknownComponent: naming what is missing and what there is.
     """
     offered: dict[str, EntryPoint] = {each.name: each for each in entry_points(group=GROUP)}
-    components = [Component.from_word(word) for word in words]
-    for word, component in zip(words, components, strict=True):
-        if component.name not in offered:
+    components = [parsed(word) for word in words]
+    for word, (_, name) in zip(words, components, strict=True):
+        if name not in offered:
             raise UnknownComponent(
-                f"There is no component '{component.name}': installed are {', '.join(sorted(offered)) or 'none'}."
+                f"There is no component '{name}': installed are {', '.join(sorted(offered)) or 'none'}."
             )
         if words.count(word) > 1:
             raise UnknownComponent(f"Component '{word}' is named twice: name each once.")
-    return [_factory(offered[each.name].load(), each.within, process_namespace) for each in components]
+    return [_factory(offered[name].load(), within, process_namespace) for within, name in components]
 
 
 def process_namespace(ros_arguments: Sequence[str]) -> str:

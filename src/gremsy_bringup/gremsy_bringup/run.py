@@ -47,7 +47,7 @@ def run_until_signal(specs: Sequence[ProcessSpec], writer: LogWriter) -> int:
     stop_by_signals(supervisor.request_stop, signal.SIGHUP)
     with supervisor:
         while not supervisor.wait(_WAIT_S):
-            printer.look()
+            printer.show_overdue()
     printer.close()
     if supervisor.failure is not None:
         raise SuiteError(supervisor.failure)
@@ -60,7 +60,7 @@ def _left_out(description: SystemDescription, lines: int) -> str:
     return record.json_line(description.namespace) if description.log_format == JSON else record.lines()[0]
 
 
-def _say_last(error: SuiteError, words: Sequence[str]) -> None:
+def _report_last(error: SuiteError, words: Sequence[str]) -> None:
     """Why nothing runs; the arguments that say in which form may be what is wrong."""
     as_json = f'log_format:={JSON}' in words or os.environ.get(FORMAT_VARIABLE) == JSON
     last = own_record('FATAL', str(error))
@@ -103,7 +103,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             join_network(os.environ, starting.variables)
             status = run_until_signal(specs, writer)
     except SuiteError as error:
-        _say_last(error, words)
+        _report_last(error, words)
         status = CONFIGURATION_ERROR_STATUS
     sys.exit(status)
 

@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip('rclpy', reason='the workspace is not built: run ./gremsy setup')
 
-from gremsy_bringup.container import Component, UnknownComponent, process_namespace
+from gremsy_bringup.container import UnknownComponent, parsed, process_namespace
 
 
 @pytest.mark.parametrize(
@@ -27,13 +27,13 @@ def test_the_processs_namespace_is_that_of_its_rule(arguments: list[str], namesp
 
 @pytest.mark.parametrize(
     ('word', 'component'),
-    [('camera', Component('', 'camera')), ('eo/camera', Component('eo', 'camera')), ('a/b/c', Component('a/b', 'c'))],
+    [('camera', ('', 'camera')), ('eo/camera', ('eo', 'camera')), ('a/b/c', ('a/b', 'c'))],
 )
-def test_what_stands_before_a_component_is_its_namespace(word: str, component: Component) -> None:
-    assert Component.from_word(word) == component
+def test_what_stands_before_a_component_is_its_namespace(word: str, component: tuple[str, str]) -> None:
+    assert parsed(word) == component
 
 
 @pytest.mark.parametrize('word', ['/camera', 'eo//camera', '2nd/camera', 'e o/camera'])
 def test_what_is_no_namespace_is_refused(word: str) -> None:
     with pytest.raises(UnknownComponent):
-        Component.from_word(word)
+        parsed(word)

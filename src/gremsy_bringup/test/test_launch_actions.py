@@ -217,10 +217,10 @@ def test_with_json_a_launch_says_nothing_but_json(capsys: pytest.CaptureFixture[
     lines: list[str] = []
     log = LaunchLog(LogWriter(lines.append, 'json', '/robot'), marks)
     record = console_line(marks.environment[FORM_VARIABLE], 'WARN', 'robot.eo.camera', 1_000_000_005, 'two\nlines')
-    log.heard(io(record[:20].encode()))
-    log.heard(io(b'printed\n', stderr=False))
-    log.heard(io(f'{record[20:]}\nlast'.encode()))
-    log.ended(ended(0, 'loop-1', 7), LaunchContext())
+    log.on_output(io(record[:20].encode()))
+    log.on_output(io(b'printed\n', stderr=False))
+    log.on_output(io(f'{record[20:]}\nlast'.encode()))
+    log.on_exit(ended(0, 'loop-1', 7), LaunchContext())
     log.take_over_screen()
     try:
         launch_logging.get_logger('loop-1').warning('process has died')

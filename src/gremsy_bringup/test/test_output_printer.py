@@ -42,7 +42,7 @@ def test_any_other_line_is_shown_at_the_next_or_after_two_seconds() -> None:
     shown.line('loop', 'second')
     assert shown.lines == ['[loop] first']
     shown.now_s = 2.1
-    shown.printer.look()
+    shown.printer.show_overdue()
     assert sorted(shown.lines) == ['[loop] first', '[loop] second', '[rviz] one']
     shown.line('loop', 'last')
     shown.printer.event(ProcessEvent('loop', EventKind.EXITED, 'loop ended with status 1.'))

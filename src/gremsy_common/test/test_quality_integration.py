@@ -11,7 +11,8 @@ pytest.importorskip('vision_msgs.msg', reason='the workspace is not built: run .
 import numpy as np
 from rclpy.qos import QoSDurabilityPolicy, QoSReliabilityPolicy
 
-from gremsy_common.parameters.parameter_fields import NodeParameters, ParameterError
+from gremsy_common.errors import SuiteError
+from gremsy_common.parameters.parameter_fields import NodeParameters
 from gremsy_common.ros import topics
 from gremsy_common.ros.suite_node import SuiteNode
 from gremsy_common.types.frame import Frame
@@ -172,9 +173,9 @@ def test_a_subscription_that_asks_for_more_than_is_offered_says_so(overrides, ho
 def test_an_override_that_is_no_value_ends_the_start_with_a_sentence(host_with, side, node, policy, value, sentence):
     name = f'qos_overrides./image_raw.{side}.{policy}'
     host = host_with(['--ros-args', '-p', f'{name}:={value}'])
-    with pytest.raises(ParameterError) as refused:
+    with pytest.raises(SuiteError) as refused:
         host.run(node)
-    assert str(refused.value) == f'Parameter `{name}` {sentence}'
+    assert str(refused.value) == f'/{node.node_name}: Parameter `{name}` {sentence}'
 
 
 def test_an_override_is_declared_read_only_and_stays_through_a_restart(host_with):

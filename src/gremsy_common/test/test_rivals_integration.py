@@ -90,7 +90,7 @@ while spin_some():
 """,
         name='user',
     )
-    until(lambda: page.look_at.neighbours.foreign_publisher_names() == ['/user'])
+    until(lambda: page.look_at.foreign_publisher_names() == ['/user'])
     assert page.look_at.rivals == 0
     page.look_at.publish(PointRequest(page.now_ns(), 'level', (1.0, 0.0, 0.0)))
     assert page.look_at.rivals == 1
@@ -146,4 +146,4 @@ def test_our_own_camera_in_another_process_of_the_same_name_is_a_rival_too(host,
     (camera,) = host.run(Camera)
     foreign(FOREIGN_CAMERA, name='camera')
     until(lambda: camera.images.rivals == 1)
-    until(lambda: camera.images.neighbours.foreign_publisher_names() == ['/camera'])
+    until(lambda: camera.images.foreign_publisher_names() == ['/camera'])

@@ -326,7 +326,7 @@ def test_images_lost_between_processes_are_counted_and_said_with_what_to_do(
     (viewer,) = host.run(Viewer)
     foreign(BIG_CAMERA, name='their_camera', FASTRTPS_DEFAULT_PROFILES_FILE='', FASTDDS_DEFAULT_PROFILES_FILE='')
     until(lambda: viewer.frames.lost >= 5)
-    until(lambda: viewer.frames.neighbours.foreign_publisher_names() == ['/their_camera'])
+    until(lambda: viewer.frames.foreign_publisher_names() == ['/their_camera'])
     # A report speaks of the losses since the one before, which the node's own timer may have made a moment ago.
     said = {}
     until(lambda: 'lost on /image_raw' in said or said.update(reported(viewer).warnings))

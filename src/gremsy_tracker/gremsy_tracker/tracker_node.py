@@ -353,7 +353,7 @@ class TrackerNode(SuiteNode[TrackerParameters]):
             topic = self._detections.name if of_detections else self.resolve_topic_name(name)
             sentence = text.format(topic=topic) if fault is None else fault.sentence(topic)
             if reason not in before:
-                self.say_first_of(reason.replace('_', ' '), sentence)
+                self.report_first_of(reason.replace('_', ' '), sentence)
             if of_detections and arrived and (not used or reason == 'stamps_far_behind'):
                 self.diagnostics.note_error(sentence)
                 self.intake.refused(self._detections.topic.name, sentence)

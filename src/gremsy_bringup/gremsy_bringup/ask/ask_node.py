@@ -399,7 +399,7 @@ def _asker(timeout_s: float) -> Iterator[Asker]:
         context.try_shutdown()
 
 
-def answer(name: str, options: argparse.Namespace, asker: Asker) -> int:
+def perform(name: str, options: argparse.Namespace, asker: Asker) -> int:
     """What the command line asks for; the exit status."""
     if name == 'topics':
         return asker.topics(options.part, services=options.services)
@@ -447,7 +447,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         refuse_no_loopback()
         _join_robots()
         with _asker(options.timeout) as asker:
-            status = answer(name, options, asker)
+            status = perform(name, options, asker)
     except (SuiteError, ValueError) as error:
         print(error, file=sys.stderr)
         status = 2

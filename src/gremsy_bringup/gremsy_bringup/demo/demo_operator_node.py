@@ -36,7 +36,8 @@ class DemoOperator:
     """Calls the services of one robot's nodes; `open` to `close` it is a node of its own in that ROS domain."""
 
     def __init__(self, robot: str, camera: str, domain_id: int) -> None:
-        self._switches = {'arm': f'/{robot}/gimbal_driver/arm', 'enable': f'/{robot}/{camera}/tracker/enable'}
+        self._arm = f'/{robot}/gimbal_driver/arm'
+        self._enable = f'/{robot}/{camera}/tracker/enable'
         self._select = f'/{robot}/{camera}/{topics.TARGET_SELECT_ID.name}'
         self._recorder = f'/{robot}/{camera}/recorder/change_state'
         self._domain_id = domain_id
@@ -47,26 +48,19 @@ class DemoOperator:
         """Join the domain."""
         rclpy.init(args=[], domain_id=self._domain_id, signal_handler_options=SignalHandlerOptions.NO)
         self._node = Node('demo_operator')
-        self._clients = {name: self._node.create_client(SetBool, path) for name, path in self._switches.items()}
+        self._clients = {path: self._node.create_client(SetBool, path) for path in (self._arm, self._enable)}
         self._film = self._node.create_client(ChangeState, self._recorder)
         self._host = NodeHost()
         self._host.start([self._node], on_crash=lambda: None)
 
     def arm(self, timeout_s: float, give_up: Callable[[], bool]) -> None:
-        """Arm the driver; tried again until it succeeds (telemetry must be there first).
+        """Arm the driver, then let the tracker's lock yield setpoints; each is tried again until it succeeds.
 
         Raises:
-            OperatorError: with the driver's last reason, after the timeout.
+            OperatorError: with the last reason (telemetry must be there first), after the timeout of one.
         """
-        self._switch('arm', 'The gimbal driver', timeout_s, give_up)
-
-    def enable_tracking(self, timeout_s: float, give_up: Callable[[], bool]) -> None:
-        """Let the tracker's lock yield setpoints.
-
-        Raises:
-            OperatorError: with the tracker's last reason, after the timeout.
-        """
-        self._switch('enable', 'The tracker', timeout_s, give_up)
+        self._switch_on('The gimbal driver', self._arm, timeout_s, give_up)
+        self._switch_on('The tracker', self._enable, timeout_s, give_up)
 
     def choose(self, word: str, timeout_s: float, give_up: Callable[[], bool]) -> None:
         """Say to the tracker who is the target.
@@ -106,19 +100,20 @@ class DemoOperator:
         rclpy.shutdown()
         self._host = self._node = None
 
-    def _switch(self, name: str, who: str, timeout_s: float, give_up: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + timeout_s
-        reason = f'its service {self._switches[name]} is not there'
+    def _switch_on(self, who: str, service: str, timeout_s: float, give_up: Callable[[], bool]) -> None:
+        deadline, client = time.monotonic() + timeout_s, self._clients[service]
+        reason = f'its service {service} is not there'
         while time.monotonic() < deadline and not give_up():
-            if not self._clients[name].service_is_ready():
+            if not client.service_is_ready():
                 time.sleep(_POLL_S)
                 continue
-            answer = ask(self._clients[name], SetBool.Request(data=True), again_s=_ASK_AGAIN_S)
+            answer = ask(client, SetBool.Request(data=True), again_s=_ASK_AGAIN_S)
             if answer is not None and answer.success:
                 return
             reason = 'it does not answer' if answer is None else answer.message
             time.sleep(4 * _POLL_S)
         if not give_up():
+            name = service.rpartition('/')[2]
             raise OperatorError(f'{who} did not take `{name}` within {timeout_s:.0f} s: {reason}')
 
 

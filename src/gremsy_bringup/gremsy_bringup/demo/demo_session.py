@@ -289,7 +289,6 @@ class DemoSession:
         assert self._operator is not None
         try:
             self._operator.arm(_START_TIMEOUT_S, self._over)
-            self._operator.enable_tracking(_START_TIMEOUT_S, self._over)
             if self.options.target.track_id is not None:
                 self._operator.choose(self.options.target.word, _START_TIMEOUT_S, self._over)
             self._note('The gimbal is armed, the tracker enabled.')

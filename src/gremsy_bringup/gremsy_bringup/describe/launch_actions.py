@@ -142,11 +142,11 @@ class LaunchLog:
     def handlers(self, action: Node) -> list[RegisterEventHandler]:
         """For one of the suite's processes."""
         return [
-            RegisterEventHandler(OnProcessIO(target_action=action, on_stdout=self.heard, on_stderr=self.heard)),
-            RegisterEventHandler(OnProcessExit(target_action=action, on_exit=self.ended)),
+            RegisterEventHandler(OnProcessIO(target_action=action, on_stdout=self.on_output, on_stderr=self.on_output)),
+            RegisterEventHandler(OnProcessExit(target_action=action, on_exit=self.on_exit)),
         ]
 
-    def heard(self, event: ProcessIO) -> None:
+    def on_output(self, event: ProcessIO) -> None:
         """Some bytes of it."""
         key = (event.pid, event.from_stderr)
         if key not in self._readers:
@@ -155,7 +155,7 @@ class LaunchLog:
             self._readers[key] = LogReader(name, self._marks, event.pid)
         self._write(self._readers[key].feed(event.text))
 
-    def ended(self, event: ProcessExited, _context: LaunchContext) -> None:
+    def on_exit(self, event: ProcessExited, _context: LaunchContext) -> None:
         """What it was saying."""
         for from_stderr in (False, True):
             reader = self._readers.pop((event.pid, from_stderr), None)

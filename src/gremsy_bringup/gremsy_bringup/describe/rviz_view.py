@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,42 +62,33 @@ def write_view(description: SystemDescription, folder: Path) -> Path:
 def _image(robot: str, camera: CameraChoice) -> dict[str, Any]:
     topic = 'overlay' if TRACKER in camera.nodes else 'image_raw'
     # Best effort takes every publisher's pictures, and never makes one wait (REP-2003).
-    return {
-        'Class': 'rviz_default_plugins/Image',
-        'Name': camera.name,
-        'Enabled': True,
-        'Topic': _topic((robot, camera.name, topic), 'Best Effort', depth=1),
-    }
+    return _display('Image', camera.name, joined(robot, camera.name, topic), reliability='Best Effort', depth=1)
 
 
 def _bearings(robot: str, camera: CameraChoice) -> dict[str, Any]:
-    return {
-        'Class': 'rviz_default_plugins/MarkerArray',
-        'Name': f'{camera.name} bearings',
-        'Enabled': True,
-        'Topic': _topic((robot, camera.name, 'markers'), 'Reliable', depth=5),
-    }
+    return _display('MarkerArray', f'{camera.name} bearings', joined(robot, camera.name, 'markers'))
 
 
 def _target(robot: str, camera: CameraChoice) -> dict[str, Any]:
     """Off: a position that cannot come, because nothing measures a range, would be shown as missing."""
-    return {
-        'Class': 'rviz_default_plugins/PoseWithCovariance',
-        'Name': f'{camera.name} target',
-        'Enabled': False,
-        'Shape': 'Axes',
-        'Covariance': {'Value': True, 'Position': {'Value': True}, 'Orientation': {'Value': False}},
-        'Topic': _topic((robot, camera.name, 'target/position'), 'Reliable', depth=5),
-    }
+    topic = joined(robot, camera.name, 'target/position')
+    covariance = {'Value': True, 'Position': {'Value': True}, 'Orientation': {'Value': False}}
+    shown = _display('PoseWithCovariance', f'{camera.name} target', topic)
+    return {**shown, 'Enabled': False, 'Shape': 'Axes', 'Covariance': covariance}
 
 
-def _topic(names: Sequence[str], reliability: str, depth: int) -> dict[str, Any]:
+def _display(kind: str, name: str, topic: str, *, reliability: str = 'Reliable', depth: int = 5) -> dict[str, Any]:
     return {
-        'Value': joined(*names),
-        'Depth': depth,
-        'History Policy': 'Keep Last',
-        'Reliability Policy': reliability,
-        'Durability Policy': 'Volatile',
+        'Class': f'rviz_default_plugins/{kind}',
+        'Name': name,
+        'Enabled': True,
+        'Topic': {
+            'Value': topic,
+            'Depth': depth,
+            'History Policy': 'Keep Last',
+            'Reliability Policy': reliability,
+            'Durability Policy': 'Volatile',
+        },
     }
 
 

@@ -68,9 +68,7 @@ class RecorderNode(SuiteNode[RecorderParameters]):
     def _encode(self) -> None:
         frame = self._slot.take(_TAKE_TIMEOUT_S)
         film = self._film
-        if frame is None:
-            return
-        if film is None:
+        if frame is None or film is None:
             return
         first, refused = film.frames_written == 0, film.frames_refused
         started_s = time.monotonic()

@@ -42,19 +42,19 @@ class ForeignLogsNode(SuiteNode[ForeignLogsParameters]):
 
     def activate(self) -> None:
         """/rosout -> waiting -> output."""
-        self._subscription = self.create_subscription(Log, _TOPIC, self._heard, _QUALITY)
-        self.every(_PERIOD_S, self._say)
+        self._subscription = self.create_subscription(Log, _TOPIC, self._on_record, _QUALITY)
+        self.every(_PERIOD_S, self._show)
 
     def deactivate(self) -> None:
-        """Say the rest."""
+        """Show the rest."""
         self.destroy_subscription(self._subscription)
-        self._say(at_the_end=True)
+        self._show(at_the_end=True)
 
-    def _heard(self, record: Log) -> None:
+    def _on_record(self, record: Log) -> None:
         if not self.parameters.leaves_out(record.name):
             self._waiting.append((time.monotonic(), record))
 
-    def _say(self, *, at_the_end: bool = False) -> None:
+    def _show(self, *, at_the_end: bool = False) -> None:
         lines = []
         while self._waiting and (at_the_end or time.monotonic() - self._waiting[0][0] > _WAIT_S):
             lines.append(self._line(self._waiting.popleft()[1]))

@@ -56,12 +56,8 @@ def summarise(run: Run, usage: Mapping[str, ProcessUsage], restarts: Mapping[str
         'pointing_error_p99_deg': _percentile(error_deg, 99),
         'seen_error_rms_deg': _root_mean_square(seen_deg),
         'seen_error_p99_deg': _percentile(seen_deg, 99),
-        'latency_ms_p50': _percentile(stages.latency, 50),
-        'latency_ms_p99': _percentile(stages.latency, 99),
-        'overhead_ms_p50': _percentile(stages.overhead, 50),
-        'overhead_ms_p99': _percentile(stages.overhead, 99),
     }
-    for name, values in stages.parts.items():
+    for name, values in {'latency': stages.latency, 'overhead': stages.overhead, **stages.parts}.items():
         key = name.replace(' ', '_')
         summary[f'{key}_ms_p50'] = _percentile(values, 50)
         summary[f'{key}_ms_p99'] = _percentile(values, 99)

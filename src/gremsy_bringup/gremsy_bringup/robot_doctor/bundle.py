@@ -95,26 +95,14 @@ def known_secrets(robot: Robot) -> list[str]:
     for variables in (host.environment, robot.installation.settings):
         found += [value for name, value in variables.items() if is_secret_name(name)]
         found += [part for value in variables.values() for part in _user_info(value)]
-    folder = robot.installation.folder
-    files = [robot.keys_file] if robot.keys_file else []
-    if folder is not None:
-        files += [folder / 'secrets' / path.name for path in sorted(host.at(folder / 'secrets').glob('*'))]
-        files += [
-            folder / name
-            for name in map(robot.installation.setting, ('VIEW_KEY_FILE', 'GRAFANA_PASSWORD_FILE'))
-            if name
-        ]
     found += _below_secret_names(robot.installation.lines)
     for line in robot.installation.lines:
         named = re.match(r"""\s*(\w+)\s*:\s*(.+)""", line)
-        if named and named[1] in ('secrets_file', 'keys_file'):
-            files.append(Path(named[2].strip().strip('\'"').replace('~', str(robot.home), 1)))
-        elif named and is_secret_name(named[1]):
+        if named and is_secret_name(named[1]):
             found.append(named[2].split(' #')[0].strip().strip('\'"'))
         found += _user_info(line)
-    for path in files:
-        text = host.text(path) if path.name != '.gitignore' else None
-        found += _secrets_of(text or '')
+    for path in (*([robot.keys_file] if robot.keys_file else []), *robot.secret_files):
+        found += _secrets_of(host.text(path) or '')
     # In a text each line of a secret may stand for itself; a variable that is filled in elsewhere is none.
     found += [line for value in found for line in value.splitlines()]
     return [value for value in found if not re.fullmatch(r'\$\{\w+\}|/\S*|true|false|none', value, re.IGNORECASE)]

@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from gremsy_bringup.doctor.doctor_table import Check
 from gremsy_bringup.robot_doctor.host_view import Host
 from gremsy_bringup.robot_doctor.robot_view import Robot
-from gremsy_camera.v4l2.video_nodes import holders, video_nodes
+from gremsy_camera.v4l2.video_nodes import VideoNode, holders, video_nodes
 from gremsy_gimbal_driver.links.port_access import PortAccess, no_permission
 
 _RULES = '80-gremsy.rules'
@@ -87,23 +88,35 @@ def _access(robot: Robot, device: str) -> PortAccess | None:
     )
 
 
-def _group_remedy(robot: Robot, device: str, variable: str, default: str) -> str | None:
-    """What is to be written into .env where the container's group is not the device's."""
-    owner = robot.host.owner(device)
-    said = robot.installation.setting(variable, default)
+def _wrong_group(robot: Robot, row: str, device: str, real: str, variable: str, default: str) -> Check | None:
+    """Where the containers' group is not the device's."""
+    owner, said = robot.host.owner(real), robot.installation.setting(variable, default)
     if owner is None or owner.mode & 0o006 == 0o006 or str(owner.group) == said:
         return None
-    return f'Write {variable}={owner.group} into {robot.installation.settings_file}.'
+    remedy = f'Write {variable}={owner.group} into {robot.installation.settings_file}.'
+    return Check(row, False, f'{device} is not of group {said} ({variable})', remedy, needed=True, lack='denied')
+
+
+def _held(robot: Robot, row: str, device: str, real: str) -> Check | None:
+    """By others than the suite."""
+    who = holders(real, robot.host.root)
+    if not who or robot.runs:
+        return None
+    remedy = f'End it: `sudo kill {" ".join(re.findall(r"process ([0-9]+)", " ".join(who)))}`.'
+    return Check(row, False, f'{device} is held by {", ".join(who)}', remedy, needed=True, lack='in use')
+
+
+def _unstable(row: str, device: str, lasting: str | None, otherwise: str) -> Check | None:
+    if not _UNSTABLE.fullmatch(device):
+        return None
+    remedy = f'Name it {lasting}, which stays.' if lasting else otherwise
+    return Check(row, False, f'{device}, whose number changes with what else is plugged in', remedy, lack='unstable')
 
 
 def _serial_denied(robot: Robot, device: str, real: str) -> Check | None:
     host = robot.host
     if robot.installation.in_containers:
-        remedy = _group_remedy(robot, real, 'DIALOUT_GID', '20')
-        if remedy is None:
-            return None
-        found = f'{device} is not of group {robot.installation.setting("DIALOUT_GID", "20")} (DIALOUT_GID)'
-        return Check('Serial port', False, found, remedy, needed=True, lack='denied')
+        return _wrong_group(robot, 'Serial port', device, real, 'DIALOUT_GID', '20')
     if host.may_open(real):
         return None
     sentence = no_permission(device, _access(robot, real))
@@ -114,10 +127,8 @@ def _serial_denied(robot: Robot, device: str, real: str) -> Check | None:
 
 def _serial_taken(robot: Robot, device: str, real: str) -> Check | None:
     host = robot.host
-    who = holders(real, host.root)
-    if who and not robot.runs:
-        remedy = f'End it: `sudo kill {" ".join(re.findall(r"process ([0-9]+)", " ".join(who)))}`.'
-        return Check('Serial port', False, f'{device} is held by {", ".join(who)}', remedy, needed=True, lack='in use')
+    if held := _held(robot, 'Serial port', device, real):
+        return held
     name = real.removeprefix('/dev/')
     for unit in (f'serial-getty@{name}.service', *(('nvgetty.service',) if name.startswith('ttyTHS') else ())):
         if host.done('systemctl', 'is-active', unit).output.strip() == 'active':
@@ -133,13 +144,9 @@ def _serial_taken(robot: Robot, device: str, real: str) -> Check | None:
 
 
 def _serial_unstable(host: Host, device: str, real: str) -> Check | None:
-    if not _UNSTABLE.fullmatch(device):
-        return None
-    lasting = next((name for name in _serial_devices(host) if '/by-id/' in name and host.real(name) == real), None)
-    better = next((name for name in ('/dev/gremsy/gimbal',) if host.there(name) and host.real(name) == real), lasting)
-    remedy = f'Name it {better}, which stays.' if better else _rules_remedy()
-    found = f'{device}, whose number changes with what else is plugged in'
-    return Check('Serial port', False, found, remedy, lack='unstable')
+    names = ('/dev/gremsy/gimbal', *(name for name in _serial_devices(host) if '/by-id/' in name))
+    lasting = next((name for name in names if host.there(name) and host.real(name) == real), None)
+    return _unstable('Serial port', device, lasting, _rules_remedy())
 
 
 def _has_rules(host: Host) -> bool:
@@ -170,29 +177,24 @@ def camera_devices(robot: Robot) -> Check | None:
         if not host.there(source):
             remedy = f'Plug it in, or name another; there are: {here}.'
             return Check('Camera devices', False, f'{source} is not there', remedy, needed=True)
-        real = host.real(source)
-        if robot.installation.in_containers:
-            group_remedy = _group_remedy(robot, real, 'VIDEO_GID', '44')
-            if group_remedy:
-                found = f'{source} is not of group {robot.installation.setting("VIDEO_GID", "44")} (VIDEO_GID)'
-                return Check('Camera devices', False, found, group_remedy, needed=True, lack='denied')
-        elif not host.may_open(real):
-            group = _access(robot, real)
-            name = (group.group if group else '') or 'video'
-            remedy = f'Run `sudo usermod -aG {name} $USER` and log in again.'
-            return Check('Camera devices', False, f'no permission to open {source}', remedy, needed=True, lack='denied')
-        who = holders(real, host.root)
-        if who and not robot.runs:
-            remedy = f'End it: `sudo kill {" ".join(re.findall(r"process ([0-9]+)", " ".join(who)))}`.'
-            return Check(
-                'Camera devices', False, f'{source} is held by {", ".join(who)}', remedy, needed=True, lack='in use'
-            )
-        if _UNSTABLE.fullmatch(source):
-            lasting = next((node.lasting[0] for node in nodes if node.path == real and node.lasting), None)
-            remedy = f'Name it {lasting}, which stays.' if lasting else _rules_remedy().replace('gimbal', 'camera')
-            found = f'{source}, whose number changes with what else is plugged in'
-            return Check('Camera devices', False, found, remedy, lack='unstable')
+        if problem := _camera_problem(robot, source, nodes):
+            return problem
     return Check('Camera devices', True, ', '.join(named), needed=True)
+
+
+def _camera_problem(robot: Robot, source: str, nodes: Sequence[VideoNode]) -> Check | None:
+    row, real = 'Camera devices', robot.host.real(source)
+    if robot.installation.in_containers:
+        denied = _wrong_group(robot, row, source, real, 'VIDEO_GID', '44')
+    elif robot.host.may_open(real):
+        denied = None
+    else:
+        access = _access(robot, real)
+        remedy = f'Run `sudo usermod -aG {(access.group if access else "") or "video"} $USER` and log in again.'
+        denied = Check(row, False, f'no permission to open {source}', remedy, needed=True, lack='denied')
+    lasting = next((node.lasting[0] for node in nodes if node.path == real and node.lasting), None)
+    rules = _rules_remedy().replace('gimbal', 'camera')
+    return denied or _held(robot, row, source, real) or _unstable(row, source, lasting, rules)
 
 
 def payload_address(robot: Robot) -> Check | None:

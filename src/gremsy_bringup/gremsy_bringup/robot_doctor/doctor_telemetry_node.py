@@ -70,7 +70,7 @@ def listen(node: Any, spin_once: Callable[[float], None], seconds: float) -> dic
 
     node.create_subscription(DiagnosticArray, '/diagnostics', diagnostics, 50)
 
-    def hear(name: str, kind: str) -> None:
+    def subscribe(name: str, kind: str) -> None:
         package, _, message = kind.partition('/msg/')
         arrivals = arrived.setdefault(name, _Arrivals())
 
@@ -83,7 +83,7 @@ def listen(node: Any, spin_once: Callable[[float], None], seconds: float) -> dic
     while time.monotonic() - began < seconds:
         for name, kinds in node.get_topic_names_and_types():
             if name not in arrived and kinds[0] in _STAMPED and node.count_publishers(name):
-                hear(name, kinds[0])
+                subscribe(name, kinds[0])
         spin_once(_STEP_S)
     topics = {
         name: {'type': kinds[0], 'publishers': node.count_publishers(name), 'subscribers': node.count_subscribers(name)}

@@ -52,7 +52,7 @@ class Installation:
     @property
     def links(self) -> tuple[str, ...]:
         """The gimbal's, with devices as this machine calls them."""
-        said = [uri for value in self._said('link') for uri in _URI.findall(value)]
+        said = [uri for value in self._values_of('link') for uri in _URI.findall(value)]
         if not said and self.setting('GREMSY_LINK'):
             said = _URI.findall(self.setting('GREMSY_LINK'))
         if not said and self.setting('GREMSY_IP'):
@@ -62,7 +62,7 @@ class Installation:
     @property
     def sources(self) -> tuple[str, ...]:
         """The cameras', with devices as this machine calls them."""
-        said = [value.strip('\'"') for value in self._said('source')]
+        said = [value.strip('\'"') for value in self._values_of('source')]
         if not said:
             said = [self.setting(name) for name in ('EO_SOURCE', 'IR_SOURCE') if self.setting(name)]
             if not self.setting('EO_SOURCE') and self.setting('GREMSY_IP'):
@@ -85,10 +85,10 @@ class Installation:
     @property
     def page_port(self) -> int:
         """Where page and API are."""
-        said = next(iter(self._said('port')), '') or self.setting('PORT', '6783')
+        said = next(iter(self._values_of('port')), '') or self.setting('PORT', '6783')
         return int(said) if re.fullmatch('[0-9]{1,5}', said) else 6783
 
-    def _said(self, parameter: str) -> list[str]:
+    def _values_of(self, parameter: str) -> list[str]:
         # Without a YAML reader, which the standard library has not: a parameter on one line, as everybody writes it.
         found = []
         for line in self.lines:

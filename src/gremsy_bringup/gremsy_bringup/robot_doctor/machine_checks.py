@@ -153,7 +153,8 @@ def clock(robot: Robot) -> Check:
         )
         return Check('Clock', False, f'{now}: not set', remedy, needed=True, lack='unset')
     kernel = host.clock()
-    found = re.search(r'^NTPSynchronized=(yes|no)$', _timedatectl(host), re.MULTILINE)
+    said = host.done('timedatectl', 'show').output
+    found = re.search(r'^NTPSynchronized=(yes|no)$', said, re.MULTILINE)
     synchronised = kernel.synchronised if kernel else bool(found and found[1] == 'yes')
     if not synchronised:
         start = {
@@ -171,10 +172,6 @@ def clock(robot: Robot) -> Check:
     by = f' by {name}' if is_on else ''
     error = f', off by {kernel.largest_error_s * 1e3:.0f} ms at most' if kernel and kernel.largest_error_s < 16 else ''
     return Check('Clock', True, f'{now}, synchronised{by}{error}')
-
-
-def _timedatectl(host: Host) -> str:
-    return host.done('timedatectl', 'show').output
 
 
 def _time_service(robot: Robot) -> tuple[str, bool]:
@@ -250,7 +247,7 @@ def _folders(robot: Robot) -> list[tuple[Path, int, str]]:
     ]
     if 'recording' in installation.setting('COMPOSE_PROFILES').split(','):
         wanted.append((folder / installation.setting('RECORDINGS', './recordings'), _RECORDINGS_BYTES, 'recordings'))
-    return [(Path(str(path).replace('/./', '/')), needed, what) for path, needed, what in wanted]
+    return wanted
 
 
 def _mount_of(host: Host, folder: Path) -> tuple[str, str] | None:

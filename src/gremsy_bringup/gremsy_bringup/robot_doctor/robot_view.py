@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -57,7 +58,21 @@ class Robot:
         said = self.installation.setting('KEYS_FILE')
         if not said or said == '/dev/null' or self.installation.folder is None:
             return None
-        return Path(str(self.installation.folder / said).replace('/./', '/'))
+        return self.installation.folder / said
+
+    @cached_property
+    def secret_files(self) -> list[Path]:
+        """Other files of secrets: in their folder, and those that a setting or a parameter names."""
+        folder, found = self.installation.folder, []
+        if folder is not None:
+            named = map(self.installation.setting, ('VIEW_KEY_FILE', 'GRAFANA_PASSWORD_FILE'))
+            found += [folder / name for name in named if name and name != '/dev/null']
+            inside = sorted(path for path in self.host.at(folder / 'secrets').glob('*') if path.is_file())
+            found += [folder / 'secrets' / path.name for path in inside if path.name != '.gitignore']
+        for line in self.installation.lines:
+            if match := re.match(r"""\s*(?:secrets_file|keys_file)\s*:\s*['"]?([/~][^'"\s#]*)""", line):
+                found.append(Path(match[1].replace('~', str(self.home), 1)))
+        return found
 
     @cached_property
     def runs(self) -> bool:

@@ -84,11 +84,7 @@ def secret_files(robot: Robot) -> Check | None:
         watched.append(installation.settings_file)
     if inline and installation.parameters:
         watched.append(installation.parameters)
-    watched += _named_files(robot)
-    if installation.folder:
-        folder = installation.folder / 'secrets'
-        watched += [folder / path.name for path in sorted(host.at(folder).glob('*')) if path.is_file()]
-    watched = [path for path in dict.fromkeys(watched) if path.name != '.gitignore' and path != robot.keys_file]
+    watched = [path for path in dict.fromkeys([*watched, *robot.secret_files]) if path != robot.keys_file]
     open_ones = [path for path in watched if (owner := host.owner(path)) is not None and owner.mode & _OTHERS]
     if open_ones:
         remedy = f'Run `chmod 600 {" ".join(map(str, open_ones))}`.'
@@ -103,21 +99,6 @@ def secret_files(robot: Robot) -> Check | None:
     if not watched:
         return None
     return Check('Secrets', True, f'for their owner alone: {", ".join(map(str, watched))}')
-
-
-def _named_files(robot: Robot) -> list[Path]:
-    """Files of secrets that a setting or parameter names."""
-    installation = robot.installation
-    found = []
-    for name in ('VIEW_KEY_FILE', 'GRAFANA_PASSWORD_FILE'):
-        said = installation.setting(name)
-        if said and said != '/dev/null' and installation.folder:
-            found.append(Path(str(installation.folder / said).replace('/./', '/')))
-    for line in installation.lines:
-        match = re.match(r"""\s*(?:secrets_file|keys_file)\s*:\s*['"]?(/[^'"\s#]+)""", line)
-        if match:
-            found.append(Path(match[1]))
-    return found
 
 
 SECRET_QUESTIONS = (keys, secret_files)

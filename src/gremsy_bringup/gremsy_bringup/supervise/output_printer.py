@@ -42,7 +42,7 @@ class OutputPrinter:
             if record.logger:
                 self._write(record)
                 return
-            self._let_go(record.process)
+            self._show_held(record.process)
             self._held[record.process] = (record, self._clock())
 
     def event(self, event: ProcessEvent) -> None:
@@ -51,23 +51,23 @@ class OutputPrinter:
             held, _ = self._held.get(event.name, (None, 0.0))
             if held is not None and event.text.endswith(held.message):
                 del self._held[event.name]
-            self._let_go(event.name)
+            self._show_held(event.name)
             if event.kind is not EventKind.CONFIGURATION_ERROR:
                 self._write(own_record(_LEVELS[event.kind], event.text))
 
-    def look(self) -> None:
+    def show_overdue(self) -> None:
         """Show what has waited long enough."""
         with self._lock:
             for name in [name for name, (_, since_s) in self._held.items() if self._clock() - since_s > _HELD_S]:
-                self._let_go(name)
+                self._show_held(name)
 
     def close(self) -> None:
         """Show the rest."""
         with self._lock:
             for name in list(self._held):
-                self._let_go(name)
+                self._show_held(name)
 
-    def _let_go(self, name: str) -> None:
+    def _show_held(self, name: str) -> None:
         record, _ = self._held.pop(name, (None, 0.0))
         if record is not None:
             self._write(record)

@@ -56,9 +56,9 @@ def run_nodes(factories: Sequence[NodeFactory], arguments: Sequence[str] | None 
         refuse_unreadable(given)
         rclpy.init(args=list(given), signal_handler_options=SignalHandlerOptions.NO)
     except ParameterError as error:
-        return _say(EXIT_MISCONFIGURED, str(error))
+        return _report(EXIT_MISCONFIGURED, str(error))
     except Exception as error:  # noqa: BLE001 rcl raises several unrelated types for arguments it cannot read
-        return _say(EXIT_MISCONFIGURED, f'ROS 2 does not accept these arguments: {_first_line(error)}')
+        return _report(EXIT_MISCONFIGURED, f'ROS 2 does not accept these arguments: {_first_line(error)}')
     host = NodeHost(given, alone=len(factories) == 1)
     nodes: list[SuiteNode[Any]] = []
     status = EXIT_STOPPED
@@ -68,7 +68,7 @@ def run_nodes(factories: Sequence[NodeFactory], arguments: Sequence[str] | None 
         for node in nodes:
             if stop.is_set():
                 break
-            _start(node)
+            node.start()
             if node.finished:
                 stop.set()
         if why_again := os.environ.get(STARTED_AGAIN_VARIABLE):
@@ -83,7 +83,7 @@ def run_nodes(factories: Sequence[NodeFactory], arguments: Sequence[str] | None 
         status = _status_of(host, nodes)
     except Exception as error:  # noqa: BLE001 who set a parameter wrong should not have to read a traceback
         otherwise = f'This cannot start as it is configured: {one_line(error)}.'
-        status = _say(EXIT_MISCONFIGURED, str(error) if isinstance(error, SuiteError) else otherwise)
+        status = _report(EXIT_MISCONFIGURED, str(error) if isinstance(error, SuiteError) else otherwise)
     finally:
         host.stop()
         for node in reversed(nodes):
@@ -98,21 +98,10 @@ def _status_of(host: NodeHost, nodes: Sequence[SuiteNode[Any]]) -> int:
     if host.stuck is not None:
         _end_stuck(host, nodes, *host.stuck)
     if host.refusal is not None:
-        return _say(EXIT_MISCONFIGURED, str(host.refusal))
+        return _report(EXIT_MISCONFIGURED, str(host.refusal))
     if host.crash is not None:
-        return _say(EXIT_BROKEN, f'The executor ended: {type(host.crash).__name__}: {host.crash}')
+        return _report(EXIT_BROKEN, f'The executor ended: {type(host.crash).__name__}: {host.crash}')
     return EXIT_STOPPED
-
-
-def _start(node: SuiteNode[Any]) -> None:
-    """What does not start is named: there may be several of a kind."""
-    try:
-        node.start()
-    except SuiteError as error:
-        named = node.named(error)
-        if named is error:
-            raise
-        raise named from error
 
 
 def _end_stuck(host: NodeHost, nodes: Sequence[SuiteNode[Any]], stuck: object, sentence: str) -> NoReturn:
@@ -120,7 +109,7 @@ def _end_stuck(host: NodeHost, nodes: Sequence[SuiteNode[Any]], stuck: object, s
 
     No ordinary end: it would wait for the thread that is stuck.
     """
-    _say(EXIT_BROKEN, sentence)
+    _report(EXIT_BROKEN, sentence)
     last_way_out = threading.Timer(_STUCK_GRACE_S, os._exit, (EXIT_BROKEN,))
     last_way_out.daemon = True
     last_way_out.start()
@@ -164,7 +153,7 @@ def run_node(
         sys.exit(0)
     if own:
         sys.exit(
-            _say(
+            _report(
                 EXIT_MISCONFIGURED,
                 f"{name} takes no argument '{own[0]}': parameters are given as --ros-args -p NAME:=VALUE, "
                 '--help lists them.',
@@ -211,7 +200,7 @@ def _keep_memory_for_pictures() -> None:
     mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)
 
 
-def _say(status: int, sentence: str) -> int:
+def _report(status: int, sentence: str) -> int:
     print(sentence, file=sys.stderr, flush=True)
     return status
 

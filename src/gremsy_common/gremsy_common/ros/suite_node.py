@@ -308,9 +308,9 @@ class SuiteNode(LifecycleNode, Generic[P]):
         self.diagnostics.note_error(sentence)
         self.diagnostics.count('errors')
         if self.diagnostics.count(kind) == 1:
-            self.say_first_of(kind, sentence, **fields)
+            self.report_first_of(kind, sentence, **fields)
 
-    def say_first_of(self, kind: str, sentence: str, **fields: Any) -> None:
+    def report_first_of(self, kind: str, sentence: str, **fields: Any) -> None:
         """Log the first of a kind that is counted in /diagnostics under that name."""
         text = f"{sentence} More of the kind are only counted: '{kind}' in /diagnostics."
         self.get_logger().warning(with_fields(text, **fields))
@@ -360,7 +360,7 @@ class SuiteNode(LifecycleNode, Generic[P]):
         """Configure and activate, if `autostart`; a node that `configure` left `finished` has nothing to activate for.
 
         Raises:
-            SuiteError: with the sentence of what could not be done, for the caller to say.
+            SuiteError: with the node's name and the sentence of what could not be done, for the caller to say.
         """
         if not self.parameters.autostart:
             return
@@ -368,7 +368,8 @@ class SuiteNode(LifecycleNode, Generic[P]):
         try:
             for trigger in (self.trigger_configure, self.trigger_activate):
                 if trigger() != TransitionCallbackReturn.SUCCESS or self.failure is not None:
-                    raise self.failure or SuiteError(f'{self.get_fully_qualified_name()} could not start.')
+                    unsaid = SuiteError(f'{self.get_fully_qualified_name()} could not start.')
+                    raise self.named(self.failure or unsaid)
                 if self.finished:
                     return
         finally:
@@ -565,7 +566,7 @@ class SuiteNode(LifecycleNode, Generic[P]):
         values['state'] = self._state_name
         links = self._links.report(self._publishers_made, self._subscriptions_made)
         values.update(links.rows)
-        self._say_link_warnings(links.warnings)
+        self._log_link_warnings(links.warnings)
         values.update(self._guarded_values())
         status = DiagnosticStatus(
             name=self.get_fully_qualified_name(),
@@ -631,7 +632,7 @@ class SuiteNode(LifecycleNode, Generic[P]):
             return own
         return Health(Level.WARN, self.diagnostics.last_error) if self.diagnostics.recent_error else own
 
-    def _say_link_warnings(self, warnings: Mapping[str, str]) -> None:
+    def _log_link_warnings(self, warnings: Mapping[str, str]) -> None:
         """Each once, when it is still there after a second, and again when it was over for a while in between.
 
         A node that is restarted may be there twice for a moment, and the name of one that just came is not known.

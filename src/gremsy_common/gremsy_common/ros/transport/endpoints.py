@@ -12,15 +12,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 from rclpy.node import Node
 from rclpy.qos import QoSDurabilityPolicy, QoSProfile
 
 from gremsy_common.errors import Unusable
 from gremsy_common.ros.diagnostics import StageStatistics
+from gremsy_common.ros.transport.endpoint import Endpoint
 from gremsy_common.ros.transport.local_bus import LocalBus, LocalSubscriber
-from gremsy_common.ros.transport.neighbours import Neighbours
 from gremsy_common.ros.transport.outlet import Outlet
 from gremsy_common.ros.transport.quality import Quality, with_overrides
 from gremsy_common.ros.transport.topic import Topic
@@ -42,7 +42,7 @@ OnDrop = Callable[[str, str, str], None]
 CallSoon = Callable[[Callable[[], None]], None]
 
 
-class TopicPublisher(Generic[T]):
+class TopicPublisher(Endpoint[T]):
     """Publishes items of one topic; made and closed on the executor's thread.
 
     With `local_only` it reaches this process alone and has no DDS publisher: for what somebody else publishes under the
@@ -58,14 +58,8 @@ class TopicPublisher(Generic[T]):
     ) -> None:
         if local_only and topic.latched:
             raise TypeError(f'The latched topic {topic.name} always goes over DDS: it cannot be `local_only`.')
-        self.topic = topic
-        self._bus = bus
-        self._node = node
-        self._on_error = on_error
-        self._closed = False
+        super().__init__(node, bus, topic, on_error)
         self._published_s = float('-inf')
-        self.name: str = node.resolve_topic_name(topic.name)
-        self.neighbours = Neighbours(node, bus, self.name)
         self.local = StageStatistics()
         self.outside = StageStatistics()
         self.shut_out = 0
@@ -141,7 +135,7 @@ class TopicPublisher(Generic[T]):
         is_idle = self.topic.is_request and time.monotonic() - self._published_s > _ASKS_FOR_S
         if self._closed or self.local_only or self.topic.shared or is_idle:
             return 0
-        return self.neighbours.foreign_publishers()
+        return self.foreign_publishers()
 
     def close(self) -> None:
         """Take the topic back; only on the executor's thread, or with the executor stopped."""
@@ -181,7 +175,7 @@ class TopicPublisher(Generic[T]):
         self.shut_out += int(event.total_count_change)
 
 
-class TopicSubscription(Generic[T]):
+class TopicSubscription(Endpoint[T]):
     """Receives items of one topic; `callback` must only store (it runs in the publisher's or the executor's thread).
 
     With `outside_only` it stays on DDS whatever this process publishes under the name: for what hands it on inside.
@@ -202,18 +196,12 @@ class TopicSubscription(Generic[T]):
         *,
         outside_only: bool = False,
     ) -> None:
-        self._node = node
-        self._bus = bus
-        self.topic = topic
+        super().__init__(node, bus, topic, on_error)
         self._callback = callback
         self._call_soon = call_soon
-        self._on_error = on_error
         self._on_drop = on_drop or (lambda _topic, _reason, sentence: on_error(sentence))
-        self._closed = False
         self._on_bus = not (topic.latched or outside_only)
         self._subscription: Any = None
-        self.name: str = node.resolve_topic_name(topic.name)
-        self.neighbours = Neighbours(node, bus, self.name)
         self.statistics = StageStatistics()
         self.incompatible_qos = 0
         """Publishers that offer less than this subscription asks for, so that nothing comes from them."""
@@ -247,14 +235,14 @@ class TopicSubscription(Generic[T]):
         """Publishers elsewhere whose items do not come, because a publisher of this process has the name."""
         if self._closed or self.topic.shared or not self.is_local or self._bus.is_bridged(self.name):
             return 0
-        return self.neighbours.foreign_publishers()
+        return self.foreign_publishers()
 
     @property
     def mingled(self) -> int:
         """Publishers elsewhere beyond the first, whose images come in turns with its."""
         if self._closed or self.topic.quality is not Quality.IMAGE or self.is_local:
             return 0
-        return max(0, self.neighbours.foreign_publishers() - 1)
+        return max(0, self.foreign_publishers() - 1)
 
     def close(self) -> None:
         """Stop to receive; only on the executor's thread, or with the executor stopped."""

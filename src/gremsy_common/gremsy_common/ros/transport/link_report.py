@@ -57,12 +57,12 @@ class LinkReporter:
 
     def _judge_publisher(self, publisher: TopicPublisher[Any], warnings: dict[str, str]) -> None:
         if publisher.rivals:
-            others = _names(publisher.neighbours.foreign_publisher_names())
+            others = _names(publisher.foreign_publisher_names())
             warnings[f'rival of {publisher.name}'] = (
                 f'{publisher.name} is also published by {others}: {publisher.topic.when_doubled}.'
             )
         if publisher.shut_out:
-            out = publisher.neighbours.shut_out(publisher.offered)
+            out = publisher.asks_for_more(publisher.offered)
             if out:
                 warnings[f'shut out of {publisher.name}'] = (
                     f'Nothing of {publisher.name} reaches {_names(out)}, because the quality of service asked for '
@@ -72,18 +72,18 @@ class LinkReporter:
     def _judge_subscription(self, subscription: TopicSubscription[Any], warnings: dict[str, str]) -> None:
         name, topic = subscription.name, subscription.topic
         if subscription.ignored_publishers:
-            others = _names(subscription.neighbours.foreign_publisher_names())
+            others = _names(subscription.foreign_publisher_names())
             warnings[f'ignored on {name}'] = (
                 f'What comes from {others} on {name} is not used, because this process publishes it too: '
                 f'{topic.when_doubled}.'
             )
         if subscription.mingled:
-            others = _names(subscription.neighbours.foreign_publisher_names())
+            others = _names(subscription.foreign_publisher_names())
             warnings[f'mingled on {name}'] = (
                 f'Images of {others} come in turns on {name}: stop or remap all but one of them.'
             )
         if subscription.incompatible_qos:
-            unfit = subscription.neighbours.unfit(subscription.asked)
+            unfit = subscription.offers_less(subscription.asked)
             if unfit:
                 warnings[f'unfit for {name}'] = (
                     f'Nothing comes from {_names(unfit)} on {name}, because the quality of service offered there is '
@@ -94,7 +94,7 @@ class LinkReporter:
         self._before[id(subscription)] = (received, lost)
         lost_now, sent_now = lost - lost_before, received - received_before + lost - lost_before
         if topic.heavy and lost_now >= _LEAST_LOST and lost_now > _LOST_SHARE * sent_now:
-            others = _names(subscription.neighbours.foreign_publisher_names())
+            others = _names(subscription.foreign_publisher_names())
             warnings[f'lost on {name}'] = (
                 f'{lost_now} of {sent_now} images on {name} were lost on the way from {others}: {self._remedy(name)}.'
             )
