@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from gremsy_bringup.doctor import camera_checks, doctor_checks
-from gremsy_bringup.doctor.doctor_command import as_json, examine, verdict
-from gremsy_bringup.doctor.doctor_table import Check, table
+from gremsy_bringup.doctor import camera_checks, doctor_checks, doctor_command
+from gremsy_bringup.doctor.doctor_command import verdict
+from gremsy_bringup.doctor.doctor_table import Check, ask_all, table
 from gremsy_bringup.robot_doctor.host_view import Host, Owner, ProgramResult
 from gremsy_common.installing import pip_install
 from gremsy_common.machine.cuda_probe import look
@@ -61,12 +61,13 @@ def says(**values: Any) -> ProgramResult:
     return ProgramResult(0, 'a warning of some library\n' + json.dumps(values) + '\n', '')
 
 
+ALL_QUESTIONS = (*doctor_checks.QUESTIONS, *camera_checks.CAMERA_QUESTIONS)
 GPU = says(gpus=[{'name': 'NVIDIA Orin'}], driver_version='13.0', reason='')
 
 
 def test_a_bare_machine_gives_a_row_for_every_question_and_no_exception() -> None:
-    checks = examine(FakeMachine(free=0, port_free=False))
-    assert len(checks) == len(doctor_checks.QUESTIONS) + len(camera_checks.CAMERA_QUESTIONS)
+    checks = ask_all(FakeMachine(free=0, port_free=False), ALL_QUESTIONS)
+    assert len(checks) == len(ALL_QUESTIONS)
     assert not any(check.ok for check in checks)
     assert all(check.remedy for check in checks)
     assert verdict(checks).startswith('The demo cannot run here yet: see Python, ROS 2, Middleware, Messages,')
@@ -76,7 +77,7 @@ def test_a_probe_that_raises_becomes_a_row() -> None:
     def broken_question(machine: object) -> Check:
         raise OSError('the device went away')
 
-    (check,) = examine(FakeMachine(), [broken_question])
+    (check,) = ask_all(FakeMachine(), [broken_question])
     assert check == Check(
         'broken question', False, 'could not look: OSError: the device went away', 'Report this as an issue.'
     )
@@ -302,8 +303,15 @@ def test_the_table_wraps_and_marks_what_is_needed() -> None:
     assert max(map(len, lines)) <= 60
 
 
-def test_json_is_one_object_with_the_verdict() -> None:
-    document = json.loads(as_json([Check('ROS 2', True, 'jazzy', needed=True), Check('GPU', False, 'none')]))
+def test_json_is_one_object_with_the_verdict(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checks = [Check('ROS 2', True, 'jazzy', needed=True), Check('GPU', False, 'none')]
+    monkeypatch.setattr(doctor_command, 'ask_all', lambda *_: checks)
+    with pytest.raises(SystemExit) as ended:
+        doctor_command.main(['--json'])
+    assert ended.value.code == 0
+    document = json.loads(capsys.readouterr().out)
     assert document['demo_can_run'] is True
     assert document['checks'][1] == {
         'name': 'GPU',
@@ -316,13 +324,13 @@ def test_json_is_one_object_with_the_verdict() -> None:
 
 
 def test_this_machine_is_examined_without_an_exception() -> None:
-    checks = examine(Host(), [doctor_checks.python, doctor_checks.disk, doctor_checks.udp_port])
+    checks = ask_all(Host(), [doctor_checks.python, doctor_checks.disk, doctor_checks.udp_port])
     assert not any('could not look' in check.found for check in checks)
     assert checks[0].ok
 
 
 def test_every_remedy_names_options_that_there_are() -> None:
-    checks = examine(FakeMachine(free=0, port_free=False))
+    checks = ask_all(FakeMachine(free=0, port_free=False), ALL_QUESTIONS)
     text = ' '.join(check.remedy for check in checks)
     assert set(re.findall(r'`./gremsy ([^`]*)`', text)) == {'setup', 'setup --extra encode', 'run'}
     assert not re.search(r'docker/|rtsp', text)

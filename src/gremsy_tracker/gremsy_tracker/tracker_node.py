@@ -412,7 +412,7 @@ class TrackerNode(SuiteNode[TrackerParameters]):
     def _check_detector(self) -> None:
         """Report a detector that publishes the other topic only: nothing would ever be followed."""
         other = next(each.name for each in _DETECTIONS if each.name != self.parameters.detections_topic)
-        silent = not self._detections.received and not self.count_publishers(self._detections.name)
+        silent = not self._detections.statistics.items and not self.count_publishers(self._detections.name)
         if not (silent and self.count_publishers(self.resolve_topic_name(other))):
             self._no_detections.clear()
             self._elsewhere = ''

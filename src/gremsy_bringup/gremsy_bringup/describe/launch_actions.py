@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +93,7 @@ def _start(context: LaunchContext) -> list[Any]:
     viewer = [_rviz(write_view(description, starting.folder))] if description.arguments.rviz else []
     gathered: list[Any] = []
     if description.log_format == JSON:
-        log = LaunchLog(LogWriter(_show, JSON, description.namespace, said=_SAID), marks)
+        log = LaunchLog(LogWriter(partial(print, flush=True), JSON, description.namespace, said=_SAID), marks)
         log.take_over_screen()
         gathered = [handler for each in actions for handler in log.handlers(each)]
     refusals = [
@@ -126,10 +127,6 @@ class LaunchRefusal:
         if self._ends == 1:
             raise CannotRunError(f'{event.process_name} cannot run as configured; its own last words say why.')
         return [LogInfo(msg=f'{event.process_name} cannot run now and is tried again, the others go on.')]
-
-
-def _show(line: str) -> None:
-    print(line, flush=True)
 
 
 class LaunchLog:

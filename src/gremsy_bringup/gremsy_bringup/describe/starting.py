@@ -7,12 +7,12 @@ And what its environment says of ROS's network.
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 
 from gremsy_bringup.describe.parameter_check import refuse_wrong
-from gremsy_bringup.describe.ros_network import RosNetwork, network_of
+from gremsy_bringup.describe.ros_network import network_of
 from gremsy_bringup.describe.suite_arguments import SuiteArguments
 from gremsy_bringup.describe.system_description import (
     PayloadStart,
@@ -20,8 +20,8 @@ from gremsy_bringup.describe.system_description import (
     describe,
     share_folder,
 )
-from gremsy_bringup.describe.video_server_choice import VideoServerPlan, chosen_video_server, why_no_video
-from gremsy_bringup.logs.log_writer import TEXT, chosen_format
+from gremsy_bringup.describe.video_server_choice import chosen_video_server, why_no_video
+from gremsy_bringup.logs.log_writer import chosen_format
 from gremsy_bringup.supervise.this_machine import SHARED_MEMORY, lack_of_shared_memory, refuse_no_loopback
 from gremsy_common.claims import udp_port_claim
 
@@ -51,18 +51,9 @@ class Starting:
     def __init__(self, arguments: SuiteArguments) -> None:
         self._arguments = arguments
         self._port = udp_port_claim(range(_PAYLOAD.udp_port, _PAYLOAD.udp_port + _PAYLOADS_AT_ONCE))
-        self._folder: Path | None = None
-        self._video_server: VideoServerPlan | None = None
-        self._network: RosNetwork | None = None
-        self._log_format = TEXT
+        self._taken = ExitStack()
         self.notices: tuple[str, ...] = ()
         """What the user should hear of this start, a sentence each."""
-
-    @property
-    def folder(self) -> Path:
-        """For what the processes read."""
-        assert self._folder is not None
-        return self._folder
 
     def open(self) -> None:
         """Take them.
@@ -77,12 +68,14 @@ class Starting:
         self._network = network_of(os.environ)
         self._log_format = chosen_format(self._arguments.log_format, os.environ)
         if self._arguments.sim:
-            self._port.open()
+            self._taken.enter_context(self._port)
         # Before one of ours takes the ports.
         opens = '' if self._network is None else self._network.opens
         self.notices = tuple(text for text in (opens, why_no_video(self._arguments)) if text)
         self._video_server = chosen_video_server(self._arguments)
-        self._folder = Path(tempfile.mkdtemp(prefix='gremsy_'))
+        folder = tempfile.TemporaryDirectory(prefix='gremsy_', ignore_cleanup_errors=True)
+        self.folder = Path(self._taken.enter_context(folder))
+        """For what the processes read."""
 
     def description(self, pushed_namespace: str = '') -> SystemDescription:
         """As `describe`, with the ports that were taken.
@@ -108,10 +101,7 @@ class Starting:
 
     def close(self) -> None:
         """Give them back."""
-        self._port.close()
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
-            self._folder = None
+        self._taken.close()
 
     def __enter__(self) -> Starting:
         self.open()

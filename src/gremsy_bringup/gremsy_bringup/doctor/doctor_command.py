@@ -12,26 +12,16 @@ import sys
 from collections.abc import Sequence
 
 from gremsy_bringup.doctor.camera_checks import CAMERA_QUESTIONS
-from gremsy_bringup.doctor.doctor_checks import QUESTIONS, Question
+from gremsy_bringup.doctor.doctor_checks import QUESTIONS
 from gremsy_bringup.doctor.doctor_table import Check, as_object, ask_all, missing, report
 from gremsy_bringup.robot_doctor import robot_doctor_command
 from gremsy_bringup.robot_doctor.host_view import Host
-
-
-def examine(machine: Host, questions: Sequence[Question] = (*QUESTIONS, *CAMERA_QUESTIONS)) -> list[Check]:
-    """Ask every question; one that fails becomes a row that says so."""
-    return ask_all(machine, questions)
 
 
 def verdict(checks: Sequence[Check]) -> str:
     """One line: whether the demo can run here."""
     lacks = missing(checks)
     return f'The demo cannot run here yet: see {", ".join(lacks)}.' if lacks else 'The demo can run here: ./gremsy demo'
-
-
-def as_json(checks: Sequence[Check]) -> str:
-    """One JSON object."""
-    return json.dumps(as_object(checks, demo_can_run=not missing(checks)))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -43,8 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument('--json', action='store_true', help='print one JSON object instead of the table')
     parser.add_argument('--robot', action='store_true', help='the first-boot check of a robot (--robot --help)')
     options = parser.parse_args(words)
-    checks = examine(Host())
-    print(as_json(checks) if options.json else report(checks, verdict(checks)))
+    checks = ask_all(Host(), (*QUESTIONS, *CAMERA_QUESTIONS))
+    said = as_object(checks, demo_can_run=not missing(checks))
+    print(json.dumps(said) if options.json else report(checks, verdict(checks)))
     sys.exit(1 if missing(checks) else 0)
 
 

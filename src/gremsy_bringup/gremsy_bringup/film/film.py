@@ -7,12 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from gremsy_bringup.film.film_writers import FilmWriter, open_film
+from gremsy_bringup.film.film_writers import FilmWriter, Image, open_film
 from gremsy_common.types.frame import Frame
 
-Image = NDArray[np.uint8]
 OpenFilm = Callable[[Path, int, int, int], FilmWriter]
 
 # A longer gap is a pause of the source, and a still picture for minutes helps nobody.

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote
 
 from gremsy_bringup.robot_doctor.host_view import json_lines
 from gremsy_bringup.robot_doctor.installation import variables_of
@@ -75,8 +76,8 @@ _OWN_PACKAGES = (
     'import importlib.metadata as m, json, sys; print(json.dumps({"python": sys.version, "packages": '
     '{d.metadata["Name"]: d.version for d in m.distributions()}}))'
 )
-# What a page that runs is asked every second, and once.
-_EVERY_SECOND, _ONCE = ('/api/status',), ('/health/ready', '/api/nodes', '/api/cameras', '/metrics')
+# What a page that runs is asked once.
+_ONCE = ('/health/ready', '/api/nodes', '/api/cameras', '/metrics')
 Inside = Callable[[Sequence[str]], 'list[str] | None']
 
 
@@ -125,8 +126,6 @@ def _below_secret_names(lines: Sequence[str]) -> list[str]:
 
 
 def _user_info(text: str) -> list[str]:
-    from urllib.parse import unquote
-
     parts = [part for match in _USER_INFO.finditer(text) for part in match.groups() if part and '$' not in part]
     return [*parts, *map(unquote, parts)]
 
@@ -260,11 +259,8 @@ def _telemetry(robot: Robot, inside: Inside, seconds: int, sleep: Callable[[floa
         rows, before = [], host.page(f'{robot.page}/metrics', robot.key)[1]
         began = time.monotonic()
         for _ in range(seconds):
-            for path in _EVERY_SECOND:
-                status, text = host.page(f'{robot.page}{path}', robot.key)
-                rows.append(
-                    json.dumps({'s': round(time.monotonic() - began, 3), 'status': status, 'text': _parsed(text)})
-                )
+            status, text = host.page(f'{robot.page}/api/status', robot.key)
+            rows.append(json.dumps({'s': round(time.monotonic() - began, 3), 'status': status, 'text': _parsed(text)}))
             sleep(1.0)
         yield Entry('telemetry/status.jsonl', 'the state that the page shows, once a second', '\n'.join(rows))
         yield Entry('telemetry/metrics_before.txt', 'counters and delays before these seconds', before)

@@ -14,6 +14,7 @@ from gremsy_camera.v4l2.video_nodes import VideoNode, holders, video_nodes
 from gremsy_gimbal_driver.links.port_access import PortAccess, no_permission
 
 _RULES = '80-gremsy.rules'
+_RULES_PLACES = (f'/etc/udev/rules.d/{_RULES}', f'/lib/udev/rules.d/{_RULES}')
 _UNSTABLE = re.compile(r'/dev/(tty(USB|ACM)|video)\d+')
 _NONE = '/dev/null'
 # brltty takes CH340 adapters for braille displays on Ubuntu 22.04; gpsd takes any adapter.
@@ -57,7 +58,7 @@ def _absent(robot: Robot, device: str, found_here: list[str]) -> Check:
     grabber = next((name for name in robot.processes.values() if name in _GRABBERS), None)
     if grabber:
         remedy = f'{grabber} runs and may have taken it: run `{_GRABBERS[grabber]}` and plug the adapter in again.'
-    elif device.startswith('/dev/gremsy/') and not _has_rules(robot.host):
+    elif device.startswith('/dev/gremsy/') and not any(map(robot.host.there, _RULES_PLACES)):
         remedy = _rules_remedy()
     else:
         remedy = f'Plug the gimbal in, or correct `link`: {_or_plug_in(found_here)}.'
@@ -147,10 +148,6 @@ def _serial_unstable(host: Host, device: str, real: str) -> Check | None:
     names = ('/dev/gremsy/gimbal', *(name for name in _serial_devices(host) if '/by-id/' in name))
     lasting = next((name for name in names if host.there(name) and host.real(name) == real), None)
     return _unstable('Serial port', device, lasting, _rules_remedy())
-
-
-def _has_rules(host: Host) -> bool:
-    return any(host.there(f'{folder}/{_RULES}') for folder in ('/etc/udev/rules.d', '/lib/udev/rules.d'))
 
 
 def _rules_remedy() -> str:

@@ -18,12 +18,10 @@ def free_udp_port() -> int:
 def free_tcp_port(first: int) -> int:
     """That TCP port of 127.0.0.1 if it is free now, else any that is."""
     for port in (first, 0):
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-            # As servers set it: connections of an earlier one that wait for their end do not count.
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(('127.0.0.1', port))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
+        try:
+            # With SO_REUSEADDR, as servers set it: connections of an earlier one that wait for their end do not count.
+            with socket.create_server(('127.0.0.1', port)) as server:
+                return int(server.getsockname()[1])
+        except OSError:
+            continue
     raise NoFreePort('All TCP ports of this machine are in use: end other programs.')

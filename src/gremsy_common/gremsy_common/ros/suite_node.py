@@ -564,9 +564,9 @@ class SuiteNode(LifecycleNode, Generic[P]):
         lost = self._flush_trace()
         values = self.diagnostics.values() | lost
         values['state'] = self._state_name
-        links = self._links.report(self._publishers_made, self._subscriptions_made)
-        values.update(links.rows)
-        self._log_link_warnings(links.warnings)
+        link_rows, link_warnings = self._links.report(self._publishers_made, self._subscriptions_made)
+        values.update(link_rows)
+        self._log_link_warnings(link_warnings)
         values.update(self._guarded_values())
         status = DiagnosticStatus(
             name=self.get_fully_qualified_name(),
@@ -578,7 +578,7 @@ class SuiteNode(LifecycleNode, Generic[P]):
         if self._state_name != 'active':
             status.level = DiagnosticStatus.STALE if self.failure is None else DiagnosticStatus.ERROR
         else:
-            health = self._whole_health(links.warnings)
+            health = self._whole_health(link_warnings)
             status.level = bytes([health.level])
             status.message = health.message or self._state_name
         array = DiagnosticArray(status=[status])

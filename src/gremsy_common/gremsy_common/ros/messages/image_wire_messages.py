@@ -11,8 +11,10 @@ import struct
 from dataclasses import dataclass
 
 import numpy as np
+from builtin_interfaces.msg import Time
 from numpy.typing import NDArray
 from rclpy.serialization import serialize_message
+from std_msgs.msg import Header
 
 from gremsy_common.errors import Unusable
 from gremsy_common.ros.messages.image_messages import image_without_pixels
@@ -25,22 +27,10 @@ _LENGTH = struct.Struct('=I')
 
 
 @dataclass(frozen=True, slots=True)
-class _Stamp:
-    sec: int
-    nanosec: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Header:
-    stamp: _Stamp
-    frame_id: str
-
-
-@dataclass(frozen=True, slots=True)
 class ReceivedImage:
     """The fields of a sensor_msgs/Image, by the same names; `data` is a view of the bytes that came."""
 
-    header: _Header
+    header: Header
     height: int
     width: int
     encoding: str
@@ -87,7 +77,8 @@ def _parse(data: memoryview, order: str) -> ReceivedImage:
     pixels = data[at + 8 : at + 8 + size]
     if len(pixels) < size:
         raise struct.error(f'{size} bytes of pixels are announced and {len(pixels)} there')
-    return ReceivedImage(_Header(_Stamp(sec, nanosec), frame_id), height, width, encoding, is_bigendian, step, pixels)
+    header = Header(stamp=Time(sec=sec, nanosec=nanosec), frame_id=frame_id)
+    return ReceivedImage(header, height, width, encoding, is_bigendian, step, pixels)
 
 
 def _text(data: memoryview, at: int, order: str) -> tuple[str, int]:

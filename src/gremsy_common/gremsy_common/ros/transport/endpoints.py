@@ -215,11 +215,6 @@ class TopicSubscription(Endpoint[T]):
         self._reconcile()
 
     @property
-    def received(self) -> int:
-        """Items that came."""
-        return self.statistics.items
-
-    @property
     def is_local(self) -> bool:
         """Whether items come by reference from a publisher in this process."""
         return self._on_bus and self._bus.publisher_count(self.name) > 0

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -19,14 +18,6 @@ _LEAST_LOST = 3
 _JUST_KILLED = 'one that was killed stays listed for 20 s'
 
 
-@dataclass(frozen=True, slots=True)
-class LinkReport:
-    """Rows for a DiagnosticStatus, and by kind what somebody has to do something about."""
-
-    rows: dict[str, str]
-    warnings: dict[str, str]
-
-
 class LinkReporter:
     """Of one node; asked at 1 Hz on the executor's thread."""
 
@@ -36,8 +27,11 @@ class LinkReporter:
 
     def report(
         self, publishers: Sequence[TopicPublisher[Any]], subscriptions: Sequence[TopicSubscription[Any]]
-    ) -> LinkReport:
-        """What went over each link since it was made, and how fast and how old since this was last asked."""
+    ) -> tuple[dict[str, str], dict[str, str]]:
+        """Rows for a DiagnosticStatus, and by kind what somebody has to do something about.
+
+        What went over each link since it was made, and how fast and how old since this was last asked.
+        """
         rows: dict[str, str] = {}
         warnings: dict[str, str] = {}
         for publisher in publishers:
@@ -53,7 +47,7 @@ class LinkReporter:
         rows['local links'] = ', '.join(
             f'{each.name} -> {each.local_subscribers}' for each in publishers if each.local_subscribers
         )
-        return LinkReport(rows, warnings)
+        return rows, warnings
 
     def _judge_publisher(self, publisher: TopicPublisher[Any], warnings: dict[str, str]) -> None:
         if publisher.rivals:
@@ -89,7 +83,7 @@ class LinkReporter:
                     f'Nothing comes from {_names(unfit)} on {name}, because the quality of service offered there is '
                     f'less than what is asked for: change it there, or set `qos_overrides.{name}.subscription` here.'
                 )
-        received, lost = subscription.received, subscription.lost
+        received, lost = subscription.statistics.items, subscription.lost
         received_before, lost_before = self._before.get(id(subscription), (0, 0))
         self._before[id(subscription)] = (received, lost)
         lost_now, sent_now = lost - lost_before, received - received_before + lost - lost_before
