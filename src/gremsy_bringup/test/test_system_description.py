@@ -15,11 +15,7 @@ import yaml
 from gremsy_bringup.describe import config_template
 from gremsy_bringup.describe.parameter_layers import given
 from gremsy_bringup.describe.starting import Starting
-from gremsy_bringup.describe.suite_arguments import (
-    SuiteArguments,
-    argument_help,
-    from_command_line,
-)
+from gremsy_bringup.describe.suite_arguments import SuiteArguments, from_command_line, usage
 from gremsy_bringup.describe.system_description import (
     GIMBAL_TOPICS,
     ROBOT_TOPICS,
@@ -150,7 +146,7 @@ def test_arguments_that_do_not_go_together_are_named(words: list[str], sentence:
 
 
 def test_help_lists_every_argument_with_its_default() -> None:
-    text = argument_help()
+    text = usage()
     for spec in specs_of(SuiteArguments):
         assert f'  {spec.name}:=' in text
     assert '  use_respawn:=true\n' in text

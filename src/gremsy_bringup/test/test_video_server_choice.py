@@ -37,7 +37,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
 
 def test_the_page_has_a_video_server_where_there_is_no_mediamtx(machine):
-    assert chosen_video_server(SuiteArguments(web=True)) == VideoServerPlan(8554, 8889, 9997)
+    assert chosen_video_server(SuiteArguments(web=True))[0] == VideoServerPlan(8554, 8889, 9997)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_the_page_has_a_video_server_where_there_is_no_mediamtx(machine):
     ids=['no page', 'no video', "another's", 'nobody sends', 'no camera'],
 )
 def test_there_is_none_where_nobody_could_watch_it(machine, arguments):
-    assert chosen_video_server(arguments) is None
+    assert chosen_video_server(arguments)[0] is None
 
 
 @pytest.mark.parametrize(
@@ -62,9 +62,9 @@ def test_there_is_none_where_nobody_could_watch_it(machine, arguments):
 )
 def test_there_is_none_beside_another_or_where_it_could_not_run(machine, lot):
     machine(**lot)
-    assert chosen_video_server(SuiteArguments(web=True)) is None
+    assert chosen_video_server(SuiteArguments(web=True))[0] is None
     # Who asks for it by name gets it, or hears from itself what is wrong.
-    assert chosen_video_server(SuiteArguments(video='builtin')) == VideoServerPlan()
+    assert chosen_video_server(SuiteArguments(video='builtin'))[0] == VideoServerPlan()
 
 
 _RUNS_NOT = (

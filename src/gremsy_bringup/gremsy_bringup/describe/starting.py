@@ -20,7 +20,7 @@ from gremsy_bringup.describe.system_description import (
     describe,
     share_folder,
 )
-from gremsy_bringup.describe.video_server_choice import chosen_video_server, why_no_video
+from gremsy_bringup.describe.video_server_choice import chosen_video_server
 from gremsy_bringup.logs.log_writer import chosen_format
 from gremsy_bringup.supervise.this_machine import SHARED_MEMORY, lack_of_shared_memory, refuse_no_loopback
 from gremsy_common.claims import udp_port_claim
@@ -71,8 +71,8 @@ class Starting:
             self._taken.enter_context(self._port)
         # Before one of ours takes the ports.
         opens = '' if self._network is None else self._network.opens
-        self.notices = tuple(text for text in (opens, why_no_video(self._arguments)) if text)
-        self._video_server = chosen_video_server(self._arguments)
+        self._video_server, why_none = chosen_video_server(self._arguments)
+        self.notices = tuple(text for text in (opens, why_none) if text)
         folder = tempfile.TemporaryDirectory(prefix='gremsy_', ignore_cleanup_errors=True)
         self.folder = Path(self._taken.enter_context(folder))
         """For what the processes read."""

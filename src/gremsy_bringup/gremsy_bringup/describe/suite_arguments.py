@@ -137,16 +137,11 @@ def from_command_line(words: Iterable[str]) -> SuiteArguments:
     return with_texts(SuiteArguments(), texts)
 
 
-def argument_help() -> str:
-    """One line per argument."""
+def usage() -> str:
+    """What `./gremsy run --help` prints: two lines for each argument."""
     rows = []
     for spec in specs_of(SuiteArguments):
         choices = f' ({spec.meta.range_text})' if spec.meta.choices else ''
         default = as_text(spec.default) or "''"
         rows.append(f'  {spec.name}:={default}\n      {spec.meta.doc}{choices}')
-    return '\n'.join(rows)
-
-
-def usage() -> str:
-    """What `./gremsy run --help` prints."""
-    return f'usage: ./gremsy run [name:=value ...]\n\n{argument_help()}'
+    return '\n'.join(['usage: ./gremsy run [name:=value ...]', '', *rows])

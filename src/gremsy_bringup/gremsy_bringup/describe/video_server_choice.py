@@ -52,39 +52,32 @@ class VideoServerPlan:
         return {'video_url': f'http://{_HOST}:{self.whep_port}', 'video_api_url': f'http://{_HOST}:{self.api_port}'}
 
 
-def chosen_video_server(arguments: SuiteArguments) -> VideoServerPlan | None:
-    """The one that is started here; None where another is used, or none.
+def chosen_video_server(arguments: SuiteArguments) -> tuple[VideoServerPlan | None, str]:
+    """The one that is started here, or None; and why nothing serves the video though somebody could watch it, or ''.
 
     `auto` starts none beside a MediaMTX, which is started by other means (systemd, a container), nor what cannot run.
     """
     plan = VideoServerPlan()
     if arguments.video == BUILT_IN:
-        return plan
-    if not _is_up_to_us(arguments) or shutil.which('mediamtx') is not None or missing_for_the_page() is not None:
-        return None
-    return None if any(_is_taken(port) for port in plan.ports) else plan
-
-
-def why_no_video(arguments: SuiteArguments) -> str:
-    """Why nothing serves the video at this start though somebody could watch it; empty where all is well."""
-    plan = VideoServerPlan()
+        return plan, ''
     if not _is_up_to_us(arguments) or _is_taken(plan.api_port):
-        return ''
+        return None, ''
     program, missing = shutil.which('mediamtx'), missing_for_the_page()
-    taken = [port for port in plan.ports if _is_taken(port)]
+    taken = next((port for port in plan.ports if _is_taken(port)), None)
     if program is not None:
-        return (
-            f'Nobody serves the video: {program} is installed, so no other server is started, and it does not run: '
-            'start it, or the suite with `video:=builtin`.'
+        reason = (
+            f'{program} is installed, so no other server is started, and it does not run: start it, or the suite with '
+            '`video:=builtin`.'
         )
-    if missing is not None:
-        return f'Nobody serves the video: the built-in server needs the Python package {missing}: install it.'
-    if taken:
-        return (
-            f'Nobody serves the video: another program listens on port {taken[0]} of this machine, which the built-in '
-            'server needs: stop that one.'
+    elif missing is not None:
+        reason = f'the built-in server needs the Python package {missing}: install it.'
+    elif taken is not None:
+        reason = (
+            f'another program listens on port {taken} of this machine, which the built-in server needs: stop that one.'
         )
-    return ''
+    else:
+        return plan, ''
+    return None, f'Nobody serves the video: {reason}'
 
 
 def _is_up_to_us(arguments: SuiteArguments) -> bool:
