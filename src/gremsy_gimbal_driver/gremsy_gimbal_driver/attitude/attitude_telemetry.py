@@ -105,12 +105,11 @@ class AttitudeStamping:
 
     def _rates_from_motion(self, reading: AttitudeReading, stamp_ns: int) -> np.ndarray:
         """For a device that does not report rates: the turn since the last attitude, about the camera's axes."""
+        last = self._last
         # When azimuth counts from elsewhere than before, the difference is no motion.
-        if self._last is None or self._last.yaw_frame is not reading.yaw_frame:
+        if last is None or last.yaw_frame is not reading.yaw_frame or stamp_ns <= last.attitude.stamp_ns:
             return np.zeros(3)
-        before = self._last.attitude
-        if stamp_ns <= before.stamp_ns:
-            return np.zeros(3)
+        before = last.attitude
         turn = rotation_vector_between(before.level_from_camera_wxyz, reading.level_from_camera_wxyz)
         return np.asarray(turn / ((stamp_ns - before.stamp_ns) * 1e-9))
 

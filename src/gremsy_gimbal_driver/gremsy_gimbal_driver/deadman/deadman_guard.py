@@ -49,7 +49,7 @@ class DeadmanGuard:
         with self._lock:
             self._drop(link)
             self._links[link] = os.dup(descriptor)
-            self._hand_over(link, descriptor)
+            self._send(b'L' + bytes([link]), descriptor)
 
     def link_lost(self, link: int = 0) -> None:
         """The child lets go of it, so that the port can be opened again."""
@@ -124,19 +124,7 @@ class DeadmanGuard:
             if descriptor is None:
                 self._send(b'X' + bytes([link]))
             else:
-                self._hand_over(link, descriptor)
-
-    def _hand_over(self, link: int, descriptor: int) -> None:
-        if self._control is not None:
-            rights = socket.SOL_SOCKET, socket.SCM_RIGHTS, struct.pack('i', descriptor)
-            try:
-                # Not socket.send_fds: Python 3.11's drops the flags, and would wait for a child that hangs.
-                self._control.sendmsg([b'L' + bytes([link])], [rights], socket.MSG_DONTWAIT)
-            except BlockingIOError:
-                self._owes = True
-            except OSError:
-                # A dead child: the next beat starts another, which gets the link then.
-                return
+                self._send(b'L' + bytes([link]), descriptor)
 
     def _drop(self, link: int) -> None:
         descriptor = self._links.get(link)
@@ -144,15 +132,18 @@ class DeadmanGuard:
         if descriptor is not None:
             os.close(descriptor)
 
-    def _send(self, message: bytes) -> bool:
+    def _send(self, message: bytes, *descriptors: int) -> bool:
+        """False where there is no child, or a dead one: the next beat starts another, which is sent all again."""
         if self._control is None:
             return False
+        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, struct.pack('i', each)) for each in descriptors]
         try:
-            self._control.send(message, socket.MSG_DONTWAIT)
+            # Not socket.send_fds: Python 3.11's drops the flags, and would wait for a child that hangs.
+            self._control.sendmsg([message], rights, socket.MSG_DONTWAIT)
         except BlockingIOError:
             # The child is behind on reading beats; it has unread ones, so it is not going to act. Whatever is not a
             # beat is sent again.
-            self._owes = self._owes or message[:1] in (b'X', b'Z')
+            self._owes = self._owes or message[:1] in (b'L', b'X', b'Z')
             return True
         except OSError:
             return False
