@@ -8,7 +8,6 @@ from contextlib import ExitStack
 
 import pytest
 
-from gremsy_gimbal_sim.options.options import PayloadOptions
 from gremsy_gimbal_sim.payload_fixture import RunningPayload, running_payload
 
 
@@ -16,10 +15,4 @@ from gremsy_gimbal_sim.payload_fixture import RunningPayload, running_payload
 def run_payload() -> Iterator[Callable[..., RunningPayload]]:
     """Call it with the arguments of `running_payload`; what it started ends with the test."""
     with ExitStack() as stack:
-
-        def run(
-            options: PayloadOptions | None = None, seed: int = 0, transport: str = 'udp', udp_port: int = 0
-        ) -> RunningPayload:
-            return stack.enter_context(running_payload(options, seed, transport, udp_port))
-
-        yield run
+        yield lambda *given, **named: stack.enter_context(running_payload(*given, **named))

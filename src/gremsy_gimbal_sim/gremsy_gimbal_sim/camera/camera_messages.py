@@ -53,10 +53,9 @@ def _q(camera: SimulatedCamera) -> list[float]:
     return q
 
 
-def _information(camera: SimulatedCamera, now_s: float) -> dict[str, Any]:
+def _information(camera: SimulatedCamera, _now_s: float) -> dict[str, Any]:
     wide = math.radians(camera.options.hfov_deg)
     return {
-        'time_boot_ms': camera.boot_ms(now_s),
         'vendor_name': b'GREMSY'.ljust(32, b'\0'),
         'model_name': camera.options.model.encode('ascii', 'replace')[:32].ljust(32, b'\0'),
         'firmware_version': 1,
@@ -69,20 +68,18 @@ def _information(camera: SimulatedCamera, now_s: float) -> dict[str, Any]:
     }
 
 
-def _settings(camera: SimulatedCamera, now_s: float) -> dict[str, Any]:
+def _settings(camera: SimulatedCamera, _now_s: float) -> dict[str, Any]:
     zoom_max = camera.options.zoom_max
     return {
-        'time_boot_ms': camera.boot_ms(now_s),
         'mode_id': camera.recorder.mode,
         'zoomLevel': 100.0 * math.log(camera.lens.factor) / math.log(zoom_max) if zoom_max > 1.0 else 0.0,
         'focusLevel': camera.focus.percent,
     }
 
 
-def _storage(camera: SimulatedCamera, now_s: float) -> dict[str, Any]:
+def _storage(camera: SimulatedCamera, _now_s: float) -> dict[str, Any]:
     recorder, total = camera.recorder, camera.options.storage_mib
     return {
-        'time_boot_ms': camera.boot_ms(now_s),
         'storage_id': 1,
         'storage_count': 1,
         'status': dialect.STORAGE_STATUS_READY if total else dialect.STORAGE_STATUS_EMPTY,
@@ -97,7 +94,6 @@ def _storage(camera: SimulatedCamera, now_s: float) -> dict[str, Any]:
 def _capture_status(camera: SimulatedCamera, now_s: float) -> dict[str, Any]:
     recorder = camera.recorder
     return {
-        'time_boot_ms': camera.boot_ms(now_s),
         'image_status': 2 if recorder.capturing else 0,  # 0 idle, 1 one picture, 2 a series that waits, 3 both
         'video_status': int(recorder.recording),
         'image_interval': recorder.interval_s,
@@ -123,12 +119,11 @@ def _stream(camera: SimulatedCamera, _now_s: float) -> dict[str, Any]:
     }
 
 
-def _field_of_view(camera: SimulatedCamera, now_s: float) -> dict[str, Any]:
+def _field_of_view(camera: SimulatedCamera, _now_s: float) -> dict[str, Any]:
     places = (f'{axis}_{of}' for axis in ('lat', 'lon', 'alt') for of in ('camera', 'image'))
     view = camera.view()
     return {
         **dict.fromkeys(places, _UNKNOWN),
-        'time_boot_ms': camera.boot_ms(now_s),
         'q': _q(camera),
         'hfov': math.degrees(view.hfov_rad),
         'vfov': math.degrees(view.vfov_rad),
@@ -153,4 +148,5 @@ def requested(camera: SimulatedCamera, message_id: int, now_s: float) -> Message
     if message_id not in _FIELDS:
         return None
     kind, fields = _FIELDS[message_id]
-    return filled(kind, **fields(camera, now_s))
+    clock = {'time_boot_ms': camera.boot_ms(now_s)} if 'time_boot_ms' in kind.fieldnames else {}
+    return filled(kind, **clock, **fields(camera, now_s))
