@@ -354,8 +354,7 @@ class Tracker:
     @property
     def status(self) -> LockStatus:
         """The lock's state."""
-        with self._mutex:
-            return self._lock.status
+        return self._lock.status
 
     def state(self) -> tuple[LockStatus, bool, str]:
         """The lock's state, whether it yields setpoints, and why no rate is asked for (empty while one is)."""
@@ -376,14 +375,12 @@ class Tracker:
     @property
     def diverged(self) -> str:
         """What the divergence guard has switched pointing off for; empty while it has not."""
-        with self._mutex:
-            return self._core.diverged
+        return self._core.diverged
 
     @property
     def pictures_frozen(self) -> bool:
         """Whether the picture does not change while the camera turns: nothing is followed in it."""
-        with self._mutex:
-            return self._core.pictures_frozen
+        return self._core.pictures_frozen
 
     def vehicle_turning(self, now_ns: int) -> tuple[bool, float]:
         """Whether it is known now how the vehicle turns, and the share of it that turns the camera along."""

@@ -86,9 +86,6 @@ class TrackerNode(SuiteNode[TrackerParameters]):
         self._tracker: Tracker | None = None
         self._arrivals: LatestSlot[Detections] = LatestSlot()
         self._frames: LatestSlot[Frame] = LatestSlot()
-        self._age_due: LatestSlot[int] = LatestSlot()
-        self._turning_due: LatestSlot[int] = LatestSlot()
-        self._images: TopicSubscription[Frame] | None = None
         self._pictures = ViewablePictures()
         self._reported_state = self._reported_divergence = ''
         self._reported_frozen = False
@@ -116,8 +113,10 @@ class TrackerNode(SuiteNode[TrackerParameters]):
     def activate(self) -> None:
         """Topics, services, timers, workers."""
         self._arrivals, self._frames = LatestSlot(), LatestSlot()
-        self._age_due, self._turning_due = LatestSlot(), LatestSlot()
-        self._images, self._newest, self._reported_state = None, None, ''
+        self._age_due: LatestSlot[int] = LatestSlot()
+        self._turning_due: LatestSlot[int] = LatestSlot()
+        self._images: TopicSubscription[Frame] | None = None
+        self._newest, self._reported_state = None, ''
         self._no_attitude, self._no_camera = _LastingFault(self), _LastingFault(self)
         self._no_range, self._no_detections = _LastingFault(self), _LastingFault(self)
         self.tracker.enable(self.parameters.enabled)
@@ -451,17 +450,14 @@ class TrackerNode(SuiteNode[TrackerParameters]):
         if self._markers.watched:
             self._markers.publish(markers_of(self.tracker.view(self.now_ns()), self._filled_in.level_frame))
 
-    def _enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
+    def _enable(self, request: SetBool.Request, _response: SetBool.Response) -> SetBool.Response:
         self.tracker.enable(request.data)
-        response.success = True
-        response.message = 'the lock yields setpoints' if request.data else 'the lock yields no setpoints'
-        return response
+        message = 'the lock yields setpoints' if request.data else 'the lock yields no setpoints'
+        return SetBool.Response(success=True, message=message)
 
-    def _release(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+    def _release(self, _request: Trigger.Request, _response: Trigger.Response) -> Trigger.Response:
         self.tracker.release()
-        response.success = True
-        response.message = 'released: nothing is followed until a target is chosen'
-        return response
+        return Trigger.Response(success=True, message='released: nothing is followed until a target is chosen')
 
 
 def main() -> None:

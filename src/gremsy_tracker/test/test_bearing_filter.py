@@ -68,13 +68,13 @@ def test_what_is_kept_of_an_answer_is_of_that_time_that_measurement_and_those_pa
         answers.append(told(target))
         assert target.at(ns(0.4)) is not None
         assert told(target) == answers[-1]
-    target.parameters = calmer
+    target.reconfigure(calmer)
     answers.append(told(target))
     assert len({tuple(each) for each in answers}) == 4
     fresh = BearingFilter(TrackerParameters())
     for i in range(3):
         fresh.update(ns(0.1 * i), np.array([0.02 * i, 0.0]), NOISE)
-    fresh.parameters = calmer
+    fresh.reconfigure(calmer)
     assert told(fresh) == answers[-1]
 
 

@@ -254,16 +254,11 @@ class BearingFilter:
         self.restarts = 0
         self._elsewhere: list[tuple[int, Array, Array]] = []
         self.stamp_ns: int | None = None
-        self.parameters = parameters
+        self.reconfigure(parameters)
         self.mixture = Mixture.start(self._models, np.zeros(2), np.zeros(2), 0.0)
 
-    @property
-    def parameters(self) -> TrackerParameters:
-        """What it was built with, or set to since."""
-        return self._parameters
-
-    @parameters.setter
-    def parameters(self, parameters: TrackerParameters) -> None:
+    def reconfigure(self, parameters: TrackerParameters) -> None:
+        """Use other parameters from now on."""
         self._parameters = parameters
         calm, nimble = parameters.calm_acceleration_rad_s2, parameters.target_acceleration_rad_s2
         lasts_s = parameters.manoeuvre_time_s

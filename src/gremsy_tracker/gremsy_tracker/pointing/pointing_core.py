@@ -98,7 +98,8 @@ class PointingCore:
     def reconfigure(self, parameters: TrackerParameters) -> None:
         """Use other parameters from now on."""
         self._parameters = parameters
-        self.target.parameters = self._law.parameters = self._guard.parameters = parameters
+        self.target.reconfigure(parameters)
+        self._law.parameters = self._guard.parameters = parameters
 
     def enable(self, enabled: bool) -> None:
         """Whether there are setpoints at all; a divergence ends them, and enabling again forgets the divergence."""

@@ -129,19 +129,14 @@ def _recounted(before: GimbalAttitude, after: GimbalAttitude) -> float:
     if gap_s > _LONGEST_GAP_S:
         return 0.0
     turn = quaternion_from_rotation_vector(before.rate_rad_s * gap_s)
-    w, x, y, z = multiply_quaternions(
-        after.level_from_camera_wxyz, _inverse(multiply_quaternions(before.level_from_camera_wxyz, turn))
-    ).tolist()
+    expected = multiply_quaternions(before.level_from_camera_wxyz, turn)
+    w, x, y, z = multiply_quaternions(after.level_from_camera_wxyz, expected * [1.0, -1.0, -1.0, -1.0]).tolist()
     about_up_rad = math.remainder(2.0 * math.atan2(z, w), 2 * math.pi)
     allowed_rad = gap_s * (_RECOUNTED_RAD_S + gap_s * _RECOUNTED_RAD_S2)
     if abs(about_up_rad) <= _RECOUNTED_RAD + allowed_rad:
         return 0.0
     # Swing and twist: what is left beside the turn about up.
     return about_up_rad if 2.0 * math.asin(min(1.0, math.hypot(x, y))) <= _UPRIGHT_RAD + allowed_rad else 0.0
-
-
-def _inverse(unit_wxyz: Array) -> Array:
-    return np.asarray(unit_wxyz * np.array([1.0, -1.0, -1.0, -1.0]))
 
 
 def _jumps(before: GimbalAttitude, after: GimbalAttitude) -> bool:

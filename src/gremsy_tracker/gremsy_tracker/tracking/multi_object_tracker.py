@@ -336,7 +336,10 @@ class MultiObjectTracker:
         )
         dt_s = 0.0 if self.stamp_ns is None else (detections.stamp_ns - self.stamp_ns) * 1e-9
         self.stamp_ns = detections.stamp_ns
-        self._predict(dt_s, after_from_before)
+        if after_from_before is not None:
+            move_states(self._states, after_from_before)
+        self._states.predict(dt_s)
+        self._unseen_s += dt_s
         codes = self._codes(seen.labels)
         variance = self._noise.variance(seen.boxes_px, seen.scores)
         track_index, detection_index = self._match(seen, codes, variance)
@@ -361,12 +364,6 @@ class MultiObjectTracker:
         """(N,) a number for each class name; a name's number never changes."""
         codes = self._class_codes
         return np.array([codes.setdefault(name, len(codes)) for name in labels.tolist()], dtype=np.int64)
-
-    def _predict(self, dt_s: float, after_from_before: ImageMotion | None) -> None:
-        if after_from_before is not None:
-            move_states(self._states, after_from_before)
-        self._states.predict(dt_s)
-        self._unseen_s += dt_s
 
     def _match(self, seen: Detections, codes: NDArray[np.int64], variance: Array) -> tuple[Index, Index]:
         """Rows of tracks and, beside them, the detections that they are; no index twice."""
