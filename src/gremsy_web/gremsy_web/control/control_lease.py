@@ -48,16 +48,14 @@ class ControlLease:
             LeaseRefused: while somebody else holds them and `take_over` is not said.
         """
         held = self.held(now_s)
-        until_s = float('inf') if live else now_s + self.ttl_s
         if held is not None and (_same(held.lease, lease) or (live and held.live == live)):
-            self._hold = replace(held, until_s=until_s, live=live or held.live)
-            if self._hold.live:
-                self._hold = replace(self._hold, until_s=float('inf'))
+            live = live or held.live
+            self._hold = replace(held, until_s=self._until_s(live, now_s), live=live)
             return self._hold
         if held is not None and not take_over:
             raise LeaseRefused(f'{held.holder} holds the controls: ask for them, or send `take_over`: true.')
         self.taken_over += held is not None
-        self._hold = Hold(secrets.token_urlsafe(16), holder, live, until_s)
+        self._hold = Hold(secrets.token_urlsafe(16), holder, live, self._until_s(live, now_s))
         return self._hold
 
     def use(self, lease: str, now_s: float) -> Hold:
@@ -71,9 +69,11 @@ class ControlLease:
             raise LeaseRefused(NOBODY_HOLDS)
         if not _same(held.lease, lease):
             raise LeaseRefused(f'{held.holder} holds the controls, not this lease: take them over first.')
-        if not held.live:
-            self._hold = held = replace(held, until_s=now_s + self.ttl_s)
-        return held
+        self._hold = replace(held, until_s=self._until_s(held.live, now_s))
+        return self._hold
+
+    def _until_s(self, live: str, now_s: float) -> float:
+        return float('inf') if live else now_s + self.ttl_s
 
     def held(self, now_s: float) -> Hold | None:
         """None while nobody holds them."""

@@ -3,15 +3,13 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import MutableMapping
 from pathlib import Path
-from typing import Any
 
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import Response
 from starlette.routing import Match, Mount
 from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
 
 from gremsy_web.access.request_guard import KEPT
 
@@ -34,15 +32,9 @@ class PageFiles(StaticFiles):
         super().__init__(directory=folder, html=True)
         self._build = build.encode('ascii', 'ignore')
 
-    def file_response(
-        self,
-        full_path: str | os.PathLike[str],
-        stat_result: os.stat_result,
-        scope: MutableMapping[str, Any],
-        status_code: int = 200,
-    ) -> Response:
+    async def get_response(self, path: str, scope: Scope) -> Response:
         """As of StaticFiles."""
-        made = super().file_response(full_path, stat_result, scope, status_code)
+        made = await super().get_response(path, scope)
         named = bool(self._build) and scope.get('query_string', b'') == self._build
         made.headers['cache-control'] = _FOR_GOOD if named else _ASKED_ABOUT
         return made
@@ -54,7 +46,7 @@ class PageMount(Mount):
     def __init__(self, folder: Path, build: str) -> None:
         super().__init__('/', GZipMiddleware(PageFiles(folder, build)), name='page')
 
-    def matches(self, scope: MutableMapping[str, Any]) -> tuple[Match, MutableMapping[str, Any]]:
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """None under the routes' own beginnings."""
         return (Match.NONE, {}) if scope['path'].startswith(KEPT) else super().matches(scope)
 

@@ -54,7 +54,7 @@ class PortForward:
             OSError: the address is taken or none of this machine.
         """
         listening = listening_socket(self._listen.host, self._listen.port)
-        self._server = await asyncio.start_server(self._came, sock=listening)
+        self._server = await asyncio.start_server(self._on_connection, sock=listening)
 
     async def close(self) -> None:
         """Let everybody go."""
@@ -65,7 +65,7 @@ class PortForward:
         if self._running:
             await asyncio.wait(self._running, timeout=_GOODBYE_S)
 
-    async def _came(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _on_connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
         self._running.add(task)

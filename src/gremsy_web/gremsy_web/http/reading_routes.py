@@ -95,7 +95,7 @@ def state_routes(services: WebServices) -> APIRouter:
         rows = []
         for name, seen in picture.cameras.items():
             newest = seen.models.newest
-            usable = newest is not None and newest.model.usable
+            field_rad = newest.model.horizontal_field_rad if newest and newest.model.usable else None
             rows.append(
                 {
                     'name': name,
@@ -105,7 +105,7 @@ def state_routes(services: WebServices) -> APIRouter:
                     'age_s': seen.frames.age_s(now_s),
                     'rate_hz': round(seen.frames.rate_hz(now_s), 2),
                     'detector_hz': round(seen.results.rate_hz(now_s), 2),
-                    'horizontal_field_rad': newest.model.horizontal_field_rad if newest and usable else None,
+                    'horizontal_field_rad': field_rad,
                 }
             )
         return JSONResponse(rows)

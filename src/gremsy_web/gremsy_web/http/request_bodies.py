@@ -187,9 +187,7 @@ class VideoAuthBody(BaseModel):
 
     model_config = ConfigDict(extra='ignore')
     ip: str = ''
-    user: str = ''
     password: str = ''
     token: str = ''
     action: str = ''
     path: str = ''
-    protocol: str = ''

@@ -4,11 +4,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
-import math
 import secrets
 import time
-from typing import Any
+from typing import Any, TypeGuard
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
@@ -220,20 +220,19 @@ def _parsed(text: str) -> dict[str, Any]:
     return content
 
 
-def _is_number(value: object) -> bool:
+def _is_number(value: object) -> TypeGuard[float]:
+    """Neither NaN nor infinite."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e18
 
 
 def _number(content: dict[str, Any], name: str, low: float, high: float) -> float:
     value = content.get(name)
-    if not _is_number(value) or not math.isfinite(value) or not low <= value <= high:  # type: ignore[arg-type,operator]
+    if not _is_number(value) or not low <= value <= high:
         raise LiveMessageError(f'`{name}` must be a number from {low:g} to {high:g}.')
-    return float(value)  # type: ignore[arg-type]
+    return float(value)
 
 
 async def _close(socket: WebSocket, code: int, reason: str) -> None:
-    try:
+    # It may be closed already, or take not even that.
+    with contextlib.suppress(RuntimeError, WebSocketDisconnect, asyncio.TimeoutError):
         await asyncio.wait_for(socket.close(code, reason), 1.0)
-    except (RuntimeError, WebSocketDisconnect, asyncio.TimeoutError):
-        # It is closed already, or takes not even that.
-        return

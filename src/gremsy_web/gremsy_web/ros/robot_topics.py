@@ -59,11 +59,11 @@ class RobotTopics:
         self._asks_limits = False
         for camera in picture.cameras.values():
             self._subscribe_camera(camera)
-        node.subscription(topics.GIMBAL_ATTITUDE, self._attitude_came)
-        node.subscription(topics.GIMBAL_ZOOM, self._zoom_came)
-        node.subscription(topics.GIMBAL_CONTROL, self._control_came)
-        node.subscription(topics.GIMBAL_GOAL, self._goal_came)
-        node.subscription(DIAGNOSTICS, self._diagnostics_came)
+        node.subscription(topics.GIMBAL_ATTITUDE, self._on_attitude)
+        node.subscription(topics.GIMBAL_ZOOM, self._on_zoom)
+        node.subscription(topics.GIMBAL_CONTROL, self._on_control)
+        node.subscription(topics.GIMBAL_GOAL, self._on_goal)
+        node.subscription(DIAGNOSTICS, self._on_diagnostics)
         node.every(2.0, self._ask_limits)
 
     def close(self) -> None:
@@ -74,40 +74,40 @@ class RobotTopics:
         def subscribe(topic: Topic[Any], callback: Callable[[CameraPicture, Any], None]) -> None:
             self._node.subscription(replace(topic, name=f'{camera.name}/{topic.name}'), partial(callback, camera))
 
-        subscribe(topics.CAMERA_INFO, self._model_came)
-        subscribe(topics.VIDEO_TIME, self._time_came)
-        subscribe(topics.TRACKS, self._tracks_came)
-        subscribe(topics.TARGET, self._target_came)
-        subscribe(topics.TARGET_STATE, self._state_came)
+        subscribe(topics.CAMERA_INFO, self._on_model)
+        subscribe(topics.VIDEO_TIME, self._on_time)
+        subscribe(topics.TRACKS, self._on_tracks)
+        subscribe(topics.TARGET, self._on_target)
+        subscribe(topics.TARGET_STATE, self._on_state)
 
-    def _model_came(self, camera: CameraPicture, stamped: StampedCamera) -> None:
+    def _on_model(self, camera: CameraPicture, stamped: StampedCamera) -> None:
         camera.models.put(ModelAt(stamped.stamp_ns, stamped.model))
         camera.frames.note(time.monotonic())
 
-    def _time_came(self, camera: CameraPicture, time: VideoTime) -> None:
+    def _on_time(self, camera: CameraPicture, time: VideoTime) -> None:
         camera.times.put(time)
         # Of video that is made here the page knows the stamps by itself; frames with tracks have theirs with these.
         if camera.pulled:
             text = partial(text_of, 'video', camera=camera.name, rtp=time.rtp, stamp_ns=str(time.stamp_ns))
             self._hub.publish(f'video {camera.name}', text)
 
-    def _tracks_came(self, camera: CameraPicture, tracks: Tracks) -> None:
+    def _on_tracks(self, camera: CameraPicture, tracks: Tracks) -> None:
         camera.tracks.put(tracks)
         camera.results.note(time.monotonic())
         self._hub.publish(f'tracks {camera.name}', partial(tracks_text, camera, tracks), keep=_MOST_TRACKS)
 
     @staticmethod
-    def _target_came(camera: CameraPicture, target: Target) -> None:
+    def _on_target(camera: CameraPicture, target: Target) -> None:
         camera.target = target
 
-    def _state_came(self, camera: CameraPicture, text: str) -> None:
+    def _on_state(self, camera: CameraPicture, text: str) -> None:
         before, camera.target_state = camera.target_state, parsed(text)
         now = camera.target_state
         if (before.get('state'), before.get('id')) != (now.get('state'), now.get('id')):
             whom = f' on {camera.target_name}' if camera.target_name else ''
             self._event('info', f'{camera.name}/tracker', f'{now.get("state")}{whom}: {now.get("reason", "")}')
 
-    def _attitude_came(self, attitude: GimbalAttitude) -> None:
+    def _on_attitude(self, attitude: GimbalAttitude) -> None:
         self._picture.attitudes.put(attitude)
         now_s = time.monotonic()
         self._picture.attitude_arrivals.note(now_s)
@@ -115,22 +115,22 @@ class RobotTopics:
             self._gimbal_sent_s = now_s
             self._publish_gimbal()
 
-    def _zoom_came(self, zoom: ZoomState) -> None:
+    def _on_zoom(self, zoom: ZoomState) -> None:
         self._picture.zoom = zoom
 
-    def _control_came(self, text: str) -> None:
+    def _on_control(self, text: str) -> None:
         before, now = self._picture.control, ControlState.from_json(text)
         self._picture.control, self._picture.control_known = now, True
         if before.armed != now.armed:
             self._event('info', 'gimbal_driver', 'armed' if now.armed else 'disarmed')
         self._publish_gimbal()
 
-    def _goal_came(self, text: str) -> None:
+    def _on_goal(self, text: str) -> None:
         self._picture.goal = goal = parsed(text)
         if goal.get('ended'):
             self._event('info', 'gimbal_driver', str(goal.get('reason', '')))
 
-    def _diagnostics_came(self, array: DiagnosticArray) -> None:
+    def _on_diagnostics(self, array: DiagnosticArray) -> None:
         now_s = time.monotonic()
         before = {node.name: node for node in self._picture.nodes()}
         for status in array.status:
@@ -149,9 +149,9 @@ class RobotTopics:
         if self._picture.limits_rad or self._asks_limits or not self._limits.service_is_ready():
             return
         self._asks_limits = True
-        self._limits.call_async(GetParameters.Request(names=list(_LIMITS))).add_done_callback(self._limits_came)
+        self._limits.call_async(GetParameters.Request(names=list(_LIMITS))).add_done_callback(self._on_limits)
 
-    def _limits_came(self, future: Any) -> None:
+    def _on_limits(self, future: Any) -> None:
         self._asks_limits = False
         values = [each.double_value for each in future.result().values]
         if len(values) == len(_LIMITS) and any(values):

@@ -67,10 +67,10 @@ class PictureTap:
         camera = self._path.removesuffix(_OVERLAY)
         if self._path.endswith(_OVERLAY):
             overlay = replace(topics.OVERLAY, name=f'{camera}/{topics.OVERLAY.name}')
-            self._subscription = self._node.subscription(overlay, self._frame_came)
+            self._subscription = self._node.subscription(overlay, self._on_frame)
         else:
             compressed = replace(topics.IMAGE_COMPRESSED, name=f'{camera}/{topics.IMAGE_COMPRESSED.name}')
-            self._subscription = self._node.subscription(compressed, self._jpeg_came)
+            self._subscription = self._node.subscription(compressed, self._on_jpeg)
 
     def close_unused(self) -> None:
         """End it when nobody has asked for a while."""
@@ -78,10 +78,10 @@ class PictureTap:
             subscription, self._subscription = self._subscription, None
             self._node.close_subscription(subscription)
 
-    def _frame_came(self, frame: Frame) -> None:
+    def _on_frame(self, frame: Frame) -> None:
         self.newest = (time.monotonic(), frame.stamp_ns, frame)
 
-    def _jpeg_came(self, message: Any) -> None:
+    def _on_jpeg(self, message: Any) -> None:
         stamp = message.header.stamp
         stamp_ns, is_png = stamp.sec * 1_000_000_000 + stamp.nanosec, 'png' in message.format
         content = b'' if is_png and not self.holds else bytes(message.data)

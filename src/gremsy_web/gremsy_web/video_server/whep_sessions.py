@@ -12,7 +12,6 @@ import logging
 import re
 import uuid
 from collections.abc import Callable, Sequence
-from datetime import datetime, timezone
 
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
 from aiortc.exceptions import InternalError, InvalidAccessError, InvalidStateError, OperationError
@@ -33,14 +32,11 @@ def with_hosts(answer: str, hosts: Sequence[str]) -> str:
 
     def more(match: re.Match[str]) -> str:
         _, component, transport, priority, address, port = match.groups()
-        if ':' in address:
-            return match[0]
-        lines = [match[0]]
-        for number, host in enumerate(hosts, 1):
-            lines.append(
-                f'a=candidate:extra{number} {component} {transport} {int(priority) - number} {host} {port} typ host\r\n'
-            )
-        return ''.join(lines)
+        extra = [
+            f'a=candidate:extra{number} {component} {transport} {int(priority) - number} {host} {port} typ host\r\n'
+            for number, host in enumerate(hosts, 1)
+        ]
+        return match[0] if ':' in address else match[0] + ''.join(extra)
 
     return _HOST_CANDIDATE.sub(more, answer)
 
@@ -77,9 +73,6 @@ class WhepSessions:
         self._most = most
         self._sessions: dict[str, ViewerSession] = {}
         self._endings: set[asyncio.Task[None]] = set()
-
-    def __len__(self) -> int:
-        return len(self._sessions)
 
     async def begin(self, name: str, offer: str) -> tuple[ViewerSession, str]:
         """Answer an offer: the session that has begun, and the SDP of the answer.
@@ -156,7 +149,6 @@ class ViewerSession:
         self.path = path
         self.session_id = str(uuid.uuid4())
         self.secret = str(uuid.uuid4())
-        self.began = datetime.now(timezone.utc)
         self._ended = ended
         self._feed = ViewerFeed(path.ask_key_frame)
         # No STUN: host candidates reach everybody on the robot's network, and the internet may not be there.
