@@ -4,10 +4,11 @@
 import { PoseMemory } from './logic/bearings.ts';
 import { zoomFor } from './logic/gestures.ts';
 import { Live, type LinkState } from './live.ts';
+import type { Actions } from './parts/actions.ts';
 import { Commands, locked, lockedSettings, type Situation } from './parts/commands.ts';
 import { remember, remembered, setText } from './parts/dom.ts';
 import { PageView } from './parts/page_view.ts';
-import { Pad, listenToKeys, type KeyActions } from './parts/keys.ts';
+import { Pad, listenToKeys } from './parts/keys.ts';
 import type { Layers } from './parts/overlay.ts';
 import { Picture, ageText, type PictureAct, type PictureHost } from './parts/picture.ts';
 import { azimuthText, degrees, tiltText, type StageTimes } from './parts/readings.ts';
@@ -86,40 +87,31 @@ export class Page {
       note: (words, wrong) => this.note(words, wrong),
       refused: () => this.onLinkState('refused'),
     });
-    const viewActions = {
+    const actions: Actions = {
       stop: () => void this.commands.stop(),
       arm: () => this.toggleArm(),
       control: () => void this.toggleControl(),
-      release: () => this.release(),
-      enable: () => this.enablePointing(),
-      mode: (mode: string) => this.guarded(false, () => void this.commands.leased('gimbal/mode', { mode })),
-      focus: () => this.guarded(false, () => void this.commands.leased('gimbal/focus', {}, texts.gimbal.focusing)),
-      home: () => this.guarded(true, () => void this.commands.leased('gimbal/home', {})),
-      zoom: (factor: number) => this.zoom(factor),
+      steer: (source, x, y) => this.steer(source, x, y),
+      zoom: (factor) => this.zoom(factor),
+      home: () => this.command('gimbal/home', {}, null, true),
+      mode: (mode) => this.command('gimbal/mode', { mode }),
+      focus: () => this.command('gimbal/focus', {}, texts.gimbal.focusing),
+      mark: (step) => this.mark(step),
+      trackMarked: () => this.trackMarked(),
+      trackNearest: () => this.command('target', { ...this.camera(), nearest: true }),
+      release: () => this.command('target/release', this.camera(), texts.target.idle),
+      enablePointing: () => this.command('target/pointing', { ...this.camera(), on: true }, texts.target.enabled),
       snapshot: () => void this.snapshot(),
       record: () => void this.record(),
+      view: (index) => this.view.chooseView(index),
       full: () => this.full(),
       help: () => showHelp(),
       settings: () => this.toggleSettings(),
-      layer: (name: keyof Layers, on: boolean) => this.setLayer(name, on),
-      chooseClass: (name: string) => this.filter(name, this.leastScore),
-      chooseScore: (score: number) => this.filter(this.chosenClass, score),
+      layer: (name, on) => this.setLayer(name, on),
+      chooseClass: (name) => this.filter(name, this.leastScore),
+      chooseScore: (score) => this.filter(this.chosenClass, score),
     };
-    this.view = new PageView(body, this.layers, viewActions, this.settings.element);
-    const actions: KeyActions & { padSteer(x: number, y: number): void } = {
-      stop: () => void this.commands.stop(),
-      steer: (x, y) => this.steer('keys', x, y),
-      padSteer: (x, y) => this.steer('pad', x, y),
-      zoom: (factor) => this.zoom(factor),
-      mark: (step) => this.mark(step),
-      trackMarked: () => this.trackMarked(),
-      trackNearest: () => this.trackNearest(),
-      release: () => this.release(),
-      control: () => void this.toggleControl(),
-      settings: () => this.toggleSettings(),
-      full: () => this.full(),
-      view: (index) => this.view.chooseView(index),
-    };
+    this.view = new PageView(body, this.layers, actions, this.settings.element);
     this.releaseKeys = listenToKeys(actions);
     this.pad = new Pad(actions);
   }
@@ -468,8 +460,7 @@ export class Page {
   }
 
   private chooseSource(camera: string): void {
-    const done = texts.target.sourceSet(camera);
-    this.guarded(false, () => void this.commands.leased('camera/setpoint_source', { camera }, done));
+    this.command('camera/setpoint_source', { camera }, texts.target.sourceSet(camera));
   }
 
   /** Delay per stage; of the robot's figures encode is its own time, capture and server count from the capture. */
@@ -524,6 +515,15 @@ export class Page {
     return true;
   }
 
+  private command(path: string, body: object, done: string | null = null, needsArm = false): void {
+    this.guarded(needsArm, () => void this.commands.leased(path, body, done));
+  }
+
+  /** The one that is seen largest. */
+  private camera(): { camera: string } {
+    return { camera: this.main?.camera.name ?? '' };
+  }
+
   private act(picture: Picture, act: PictureAct): void {
     const second = picture.element.classList.contains('is-second');
     if (second && this.layout === 'pip') {
@@ -560,7 +560,7 @@ export class Page {
 
   private track(picture: Picture, track: Track): void {
     const words = texts.target.sent(texts.target.named(track.class, track.id));
-    this.guarded(false, () => void this.commands.leased('target', { ...this.frameOf(picture), id: track.id }, words));
+    this.command('target', { ...this.frameOf(picture), id: track.id }, words);
   }
 
   private look(picture: Picture, pixel: readonly [number, number]): boolean {
@@ -615,30 +615,11 @@ export class Page {
     if (picture !== null && track !== undefined) this.track(picture, track);
   }
 
-  private trackNearest(): void {
-    const picture = this.main;
-    if (picture === null) return;
-    this.guarded(false, () => void this.commands.leased('target', { camera: picture.camera.name, nearest: true }));
-  }
-
-  private release(): void {
-    this.guarded(false, () =>
-      void this.commands.leased('target/release', { camera: this.main?.camera.name ?? '' }, texts.target.idle),
-    );
-  }
-
-  private enablePointing(): void {
-    this.guarded(false, () => {
-      const body = { camera: this.main?.camera.name ?? '', on: true };
-      void this.commands.leased('target/pointing', body, texts.target.enabled);
-    });
-  }
-
   private toggleArm(): void {
     const armed = this.gimbal?.armed ?? false;
     // To make it safe needs neither the controls nor a fresh picture.
     if (armed) void this.commands.leased('arm', { armed: false });
-    else this.guarded(false, () => void this.commands.leased('arm', { armed: true }));
+    else this.command('arm', { armed: true });
   }
 
   private async toggleControl(): Promise<void> {
@@ -659,7 +640,7 @@ export class Page {
 
   private async snapshot(): Promise<void> {
     this.note(texts.tools.snapshotAsked, false);
-    const answer = await this.commands.ask('camera/snapshot', { camera: this.main?.camera.name ?? '' });
+    const answer = await this.commands.ask('camera/snapshot', this.camera());
     if (answer === null) return;
     this.note(texts.tools.snapshotDone, false);
     try {
@@ -672,7 +653,7 @@ export class Page {
   private async record(): Promise<void> {
     const on = !(this.recordRequest?.on ?? this.recordingOf(this.main)?.on ?? false);
     const said = on ? texts.tools.recordStarted : texts.tools.recordStopped;
-    const answer = await this.commands.ask('camera/record', { camera: this.main?.camera.name ?? '', on }, said);
+    const answer = await this.commands.ask('camera/record', { ...this.camera(), on }, said);
     if (answer === null) return;
     // The robot's own words name the file.
     if ('text' in answer && typeof answer.text === 'string' && answer.text !== '') this.note(answer.text, false);

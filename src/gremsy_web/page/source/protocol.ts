@@ -126,9 +126,9 @@ export interface Done {
 }
 export type Message = Hello | Control | Done | Tracks | Gimbal | State | RobotEvent | VideoTime | ClockAnswer | Refusal;
 
-type Fields = Readonly<Record<string, unknown>>;
+export type Fields = Readonly<Record<string, unknown>>;
 
-const isFields = (value: unknown): value is Fields =>
+export const isFields = (value: unknown): value is Fields =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 const number = (value: unknown): number | null =>
   typeof value === 'number' && Number.isFinite(value) ? value : null;
@@ -201,19 +201,25 @@ function target(fields: Fields, frameNs: bigint, found: readonly Track[]): Targe
   };
 }
 
-function tracks(fields: Fields): Tracks | null {
-  const camera = text(fields['camera']);
-  const stampNs = nanoseconds(fields['stamp_ns']);
-  const rtp = number(fields['rtp']);
-  if (camera === null || stampNs === null) return null;
+/** Without those that are not understood. */
+export function readTracks(value: unknown): Track[] {
   const found: Track[] = [];
-  for (const one of list(fields['tracks'])) {
+  for (const one of list(value)) {
     if (!isFields(one)) continue;
     const id = number(one['id']);
     const where = box(one['box']);
     if (id === null || where === null) continue;
     found.push({ id, class: text(one['class']) ?? '', score: number(one['score']) ?? 0, box: where });
   }
+  return found;
+}
+
+function tracks(fields: Fields): Tracks | null {
+  const camera = text(fields['camera']);
+  const stampNs = nanoseconds(fields['stamp_ns']);
+  const rtp = number(fields['rtp']);
+  if (camera === null || stampNs === null) return null;
+  const found = readTracks(fields['tracks']);
   return {
     type: 'tracks',
     camera,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The robot's HTTP API as far as the page uses it.
 
+import { isFields, type Fields } from './protocol.ts';
 import { texts } from './texts.ts';
 
 /** The server's own sentence for what it refuses. */
@@ -43,7 +44,7 @@ export interface Session {
 
 export async function session(): Promise<Session> {
   const answered = await get('api/session');
-  const found = (typeof answered === 'object' && answered !== null ? answered : {}) as Record<string, unknown>;
+  const found: Fields = isFields(answered) ? answered : {};
   const role = found['role'] === 'view' || found['role'] === 'control' ? found['role'] : null;
   return { keyNeeded: found['key_needed'] === true, role };
 }

@@ -1,19 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Keyboard and gamepad. Space stops wherever the focus is; buttons are therefore pressed with Enter.
 
-export interface KeyActions {
-  stop(): void;
-  steer(x: number, y: number): void;
-  zoom(factor: number): void;
-  mark(step: 1 | -1): void;
-  trackMarked(): void;
-  trackNearest(): void;
-  release(): void;
-  control(): void;
-  settings(): void;
-  full(): void;
-  view(index: number): void;
-}
+import type { Actions } from './actions.ts';
 
 const ARROWS: Readonly<Record<string, readonly [number, number]>> = {
   ArrowLeft: [-1, 0],
@@ -32,7 +20,7 @@ function onPicture(target: EventTarget | null): boolean {
   return target === document.body || (target instanceof Element && target.classList.contains('views'));
 }
 
-export function listenToKeys(actions: KeyActions): () => void {
+export function listenToKeys(actions: Actions): () => void {
   const held = new Set<string>();
   const steer = (slow: boolean): void => {
     let [x, y] = [0, 0];
@@ -41,7 +29,7 @@ export function listenToKeys(actions: KeyActions): () => void {
       [x, y] = [x + dx, y + dy];
     }
     const share = slow ? 0.35 : 0.75;
-    actions.steer(x * share, y * share);
+    actions.steer('keys', x * share, y * share);
   };
   const letters: Readonly<Record<string, () => void>> = {
     '+': () => actions.zoom(1.2),
@@ -115,13 +103,13 @@ export class Pad {
   private pressed = new Set<number>();
   private moved = false;
 
-  constructor(private readonly actions: KeyActions & { padSteer(x: number, y: number): void }) {}
+  constructor(private readonly actions: Actions) {}
 
   /** Once a screen refresh. */
   poll(): void {
     const pad = navigator.getGamepads?.().find((one) => one !== null && one.mapping === 'standard') ?? null;
     if (pad === null) {
-      if (this.moved) this.actions.padSteer(0, 0);
+      if (this.moved) this.actions.steer('pad', 0, 0);
       this.moved = false;
       return;
     }
@@ -129,7 +117,7 @@ export class Pad {
       value === undefined || Math.abs(value) < DEAD ? 0 : (value - Math.sign(value) * DEAD) / (1 - DEAD);
     const [x, y] = [axis(pad.axes[0]), axis(pad.axes[1])];
     const moves = x !== 0 || y !== 0;
-    if (moves || this.moved) this.actions.padSteer(x, y);
+    if (moves || this.moved) this.actions.steer('pad', x, y);
     this.moved = moves;
     const now = new Set<number>();
     pad.buttons.forEach((button, index) => {

@@ -4,31 +4,12 @@
 import type { LinkState } from '../live.ts';
 import type { NodeState, RobotEvent } from '../protocol.ts';
 import { texts } from '../texts.ts';
+import type { Actions } from './actions.ts';
 import type { Situation } from './commands.ts';
 import { h, icon, icons, remember, setText } from './dom.ts';
 import type { Layers } from './overlay.ts';
 import { ageText } from './picture.ts';
 import { Chart, Dial, LimitsMap, StageBar } from './readings.ts';
-
-export interface ViewActions {
-  stop(): void;
-  arm(): void;
-  control(): void;
-  release(): void;
-  enable(): void;
-  mode(mode: string): void;
-  focus(): void;
-  home(): void;
-  zoom(factor: number): void;
-  snapshot(): void;
-  record(): void;
-  full(): void;
-  help(): void;
-  settings(): void;
-  layer(name: keyof Layers, on: boolean): void;
-  chooseClass(name: string): void;
-  chooseScore(score: number): void;
-}
 
 export interface CameraView {
   readonly label: string;
@@ -115,7 +96,7 @@ export class PageView {
   private ageShownMs = 0;
   private ageStale = false;
 
-  constructor(body: HTMLElement, layers: Layers, actions: ViewActions, drawer: HTMLElement) {
+  constructor(body: HTMLElement, layers: Layers, actions: Actions, drawer: HTMLElement) {
     this.control.addEventListener('click', () => actions.control());
     this.armSwitch.append(h('span', { class: 'arm-knob' }));
     this.armSwitch.addEventListener('click', () => actions.arm());
@@ -141,7 +122,7 @@ export class PageView {
     this.oldPage = h('div', { class: 'old-page', role: 'status', hidden: true }, h('p', {}, texts.link.old), reload);
     this.stale = h('div', { class: 'stale', hidden: true }, h('strong', {}, texts.stale.title), this.staleWords);
     const enable = h('button', { type: 'button', class: 'button' }, texts.target.enable);
-    enable.addEventListener('click', () => actions.enable());
+    enable.addEventListener('click', () => actions.enablePointing());
     this.lockable.push(enable);
     this.pointingOff = h('div', { class: 'pointing-off', role: 'status', hidden: true }, h('p', {}, h('strong', {}, texts.target.off), this.pointingOffReason), enable);
     this.stage = this.layStage(layers, actions);
@@ -324,7 +305,7 @@ export class PageView {
     );
   }
 
-  private layStage(layers: Layers, actions: ViewActions): HTMLElement {
+  private layStage(layers: Layers, actions: Actions): HTMLElement {
     const names: readonly (keyof Layers)[] = ['boxes', 'labels', 'reticle', 'predicted', 'trail', 'between'];
     const sheet = h('div', { class: 'layer-sheet', id: 'layers', hidden: true, role: 'group', 'aria-label': texts.tools.layers });
     for (const name of names) {
@@ -362,7 +343,7 @@ export class PageView {
     );
   }
 
-  private layTarget(actions: ViewActions): HTMLElement {
+  private layTarget(actions: Actions): HTMLElement {
     const release = h('button', { type: 'button', class: 'button' }, texts.target.release);
     release.addEventListener('click', () => actions.release());
     this.lockable.push(release);
@@ -390,7 +371,7 @@ export class PageView {
     );
   }
 
-  private layGimbal(actions: ViewActions): HTMLElement {
+  private layGimbal(actions: Actions): HTMLElement {
     const home = h('button', { type: 'button', class: 'button', title: texts.gimbal.homeLong }, icon(icons.home), texts.gimbal.home);
     home.addEventListener('click', () => actions.home());
     const focus = h('button', { type: 'button', class: 'button', title: texts.gimbal.focusLong }, texts.gimbal.focus);
@@ -431,7 +412,7 @@ export class PageView {
     return card(texts.pointing.heading, 'pointing', this.pointingValue, this.pointing.element);
   }
 
-  private layDeck(actions: ViewActions): HTMLElement {
+  private layDeck(actions: Actions): HTMLElement {
     const stop = h(
       'button',
       { type: 'button', class: 'stop', id: 'stop', title: texts.stop.long },

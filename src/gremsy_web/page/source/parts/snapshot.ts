@@ -1,18 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // A snapshot as the robot made it: the frame in its full size, and what was seen in that very frame.
 
-import type { Box } from '../logic/geometry.ts';
+import { isFields, readTracks, type Track } from '../protocol.ts';
 import { OWN } from '../requests.ts';
 import { texts } from '../texts.ts';
 import { openDialog } from './dialogs.ts';
 import { h, setText } from './dom.ts';
-
-interface Detection {
-  readonly id: number;
-  readonly class: string;
-  readonly score: number;
-  readonly box: Box;
-}
 
 /** The robot's answer, checked; null for one that is no snapshot. */
 interface Answer {
@@ -20,38 +13,22 @@ interface Answer {
   readonly stampNs: bigint;
   readonly picture: string;
   readonly size: readonly [number, number] | null;
-  readonly detections: readonly Detection[] | null;
+  readonly detections: readonly Track[] | null;
   readonly notes: readonly string[];
-  readonly onRobot: boolean;
   readonly raw: object;
 }
 
-type Fields = Readonly<Record<string, unknown>>;
-
-function detection(value: unknown): Detection | null {
-  if (typeof value !== 'object' || value === null) return null;
-  const { id, class: name, score, box } = value as Fields;
-  if (typeof id !== 'number' || !Array.isArray(box) || !box.every((one) => typeof one === 'number')) return null;
-  const [x, y, width, height] = box as number[];
-  if (x === undefined || y === undefined || width === undefined || height === undefined) return null;
-  return { id, class: String(name), score: Number(score), box: [x, y, width, height] };
-}
-
 function readAnswer(answer: unknown): Answer | null {
-  if (typeof answer !== 'object' || answer === null) return null;
-  const fields = answer as Fields;
-  const { stamp_ns: stamp, picture, width, height, detections } = fields;
+  if (!isFields(answer)) return null;
+  const { stamp_ns: stamp, picture, width, height, detections } = answer;
   if (typeof stamp !== 'string' || !/^\d+$/.test(stamp) || typeof picture !== 'string') return null;
-  const found = Array.isArray(detections) ? detections.map(detection).filter((one) => one !== null) : null;
-  const onRobot = fields['on_robot'] === true;
   return {
-    camera: String(fields['camera'] ?? ''),
+    camera: String(answer['camera'] ?? ''),
     stampNs: BigInt(stamp),
     picture,
     size: typeof width === 'number' && typeof height === 'number' ? [width, height] : null,
-    detections: found,
-    notes: [String(fields['not_seen_because'] ?? ''), String(fields['text'] ?? '')].filter((words) => words !== ''),
-    onRobot,
+    detections: Array.isArray(detections) ? readTracks(detections) : null,
+    notes: [String(answer['not_seen_because'] ?? ''), String(answer['text'] ?? '')].filter((words) => words !== ''),
     raw: answer,
   };
 }
