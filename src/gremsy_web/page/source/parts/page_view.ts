@@ -6,7 +6,7 @@ import type { NodeState, RobotEvent } from '../protocol.ts';
 import { texts } from '../texts.ts';
 import type { Actions } from './actions.ts';
 import type { Situation } from './commands.ts';
-import { h, icon, icons, remember, setText } from './dom.ts';
+import { button, h, icon, icons, remember, setText } from './dom.ts';
 import type { Layers } from './overlay.ts';
 import { ageText } from './picture.ts';
 import { Chart, Dial, LimitsMap, StageBar } from './readings.ts';
@@ -21,9 +21,7 @@ export interface CameraView {
 const SETTABLE_MODES: ReadonlySet<string> = new Set(['follow', 'lock']);
 
 function tool(name: keyof typeof icons, label: string, action: () => void): HTMLButtonElement {
-  const button = h('button', { type: 'button', class: 'tool', 'aria-label': label, title: label }, icon(icons[name]));
-  button.addEventListener('click', action);
-  return button;
+  return button(action, { class: 'tool', 'aria-label': label, title: label }, icon(icons[name]));
 }
 
 function card(heading: string, name: string, ...children: (Node | string)[]): HTMLElement {
@@ -37,13 +35,13 @@ function reading(label: string, value: HTMLElement): HTMLElement {
 
 /** A switch that Enter and the pointer throw; space stops everywhere. */
 function toggle(label: string, on: boolean, action: (on: boolean) => void): HTMLButtonElement {
-  const button = h('button', { type: 'button', class: 'toggle', role: 'switch', 'aria-checked': String(on) }, label);
-  button.addEventListener('click', () => {
-    const now = button.getAttribute('aria-checked') !== 'true';
-    button.setAttribute('aria-checked', String(now));
+  const turn = (): void => {
+    const now = element.getAttribute('aria-checked') !== 'true';
+    element.setAttribute('aria-checked', String(now));
     action(now);
-  });
-  return button;
+  };
+  const element = button(turn, { class: 'toggle', role: 'switch', 'aria-checked': String(on) }, label);
+  return element;
 }
 
 export class PageView {
@@ -117,12 +115,10 @@ export class PageView {
     this.modes.addEventListener('change', () => actions.mode(this.modes.value));
     this.classes = h('select', { id: 'classes' }, h('option', { value: '' }, texts.filter.all));
     this.classes.addEventListener('change', () => actions.chooseClass(this.classes.value));
-    const reload = h('button', { type: 'button', class: 'button' }, texts.link.reload);
-    reload.addEventListener('click', () => window.location.reload());
+    const reload = button(() => window.location.reload(), {}, texts.link.reload);
     this.oldPage = h('div', { class: 'old-page', role: 'status', hidden: true }, h('p', {}, texts.link.old), reload);
     this.stale = h('div', { class: 'stale', hidden: true }, h('strong', {}, texts.stale.title), this.staleWords);
-    const enable = h('button', { type: 'button', class: 'button' }, texts.target.enable);
-    enable.addEventListener('click', () => actions.enablePointing());
+    const enable = button(() => actions.enablePointing(), {}, texts.target.enable);
     this.lockable.push(enable);
     this.pointingOff = h('div', { class: 'pointing-off', role: 'status', hidden: true }, h('p', {}, h('strong', {}, texts.target.off), this.pointingOffReason), enable);
     this.stage = this.layStage(layers, actions);
@@ -150,11 +146,9 @@ export class PageView {
   setViews(views: readonly CameraView[]): void {
     this.viewList = views;
     this.cameras.replaceChildren(
-      ...views.map((view, index) => {
-        const button = h('button', { type: 'button', 'aria-pressed': 'false', title: view.long }, view.label);
-        button.addEventListener('click', () => this.chooseView(index));
-        return button;
-      }),
+      ...views.map((view, index) =>
+        button(() => this.chooseView(index), { class: undefined, 'aria-pressed': 'false', title: view.long }, view.label),
+      ),
     );
     this.cameras.hidden = views.length < 2;
   }
@@ -264,9 +258,8 @@ export class PageView {
     this.sources.replaceChildren(
       ...cameras.map((camera) => {
         const label = texts.target.sourceOf(camera);
-        const button = h('button', { type: 'button', 'aria-pressed': 'false', 'aria-label': label, 'data-camera': camera }, texts.layout.one(camera));
-        button.addEventListener('click', () => choose(camera));
-        return button;
+        const attributes = { class: undefined, 'aria-pressed': 'false', 'aria-label': label, 'data-camera': camera };
+        return button(() => choose(camera), attributes, texts.layout.one(camera));
       }),
     );
   }
@@ -344,8 +337,7 @@ export class PageView {
   }
 
   private layTarget(actions: Actions): HTMLElement {
-    const release = h('button', { type: 'button', class: 'button' }, texts.target.release);
-    release.addEventListener('click', () => actions.release());
+    const release = button(() => actions.release(), {}, texts.target.release);
     this.lockable.push(release);
     const score = h('input', { type: 'range', id: 'score', min: 0, max: 0.95, step: 0.05, value: 0 });
     const scoreValue = h('output', { class: 'number', for: 'score' }, '0 %');
@@ -372,10 +364,8 @@ export class PageView {
   }
 
   private layGimbal(actions: Actions): HTMLElement {
-    const home = h('button', { type: 'button', class: 'button', title: texts.gimbal.homeLong }, icon(icons.home), texts.gimbal.home);
-    home.addEventListener('click', () => actions.home());
-    const focus = h('button', { type: 'button', class: 'button', title: texts.gimbal.focusLong }, texts.gimbal.focus);
-    focus.addEventListener('click', () => actions.focus());
+    const home = button(() => actions.home(), { title: texts.gimbal.homeLong }, icon(icons.home), texts.gimbal.home);
+    const focus = button(() => actions.focus(), { title: texts.gimbal.focusLong }, texts.gimbal.focus);
     this.lockable.push(home, focus, this.modes);
     return card(
       texts.gimbal.heading,

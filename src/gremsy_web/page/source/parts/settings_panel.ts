@@ -5,7 +5,7 @@ import { isChanged, matches, readSettings, yamlLines, type Setting } from '../lo
 import { Refused, endSession, get, post, session } from '../requests.ts';
 import { texts } from '../texts.ts';
 import { askConfirmation, showLines } from './dialogs.ts';
-import { h, icon, icons, remember, remembered, setText } from './dom.ts';
+import { button, h, icon, icons, remember, remembered, setText } from './dom.ts';
 import { SettingRow } from './setting_row.ts';
 
 export interface SettingsHost {
@@ -33,7 +33,7 @@ class Group {
   private readonly counts = h('span', { class: 'group-counts number' });
   private readonly list = h('div', { class: 'group-rows' });
   private readonly words = h('p', { class: 'quiet-text' }, texts.settings.reading);
-  private readonly again = h('button', { type: 'button', class: 'button', hidden: true }, texts.settings.again);
+  private readonly again = button(() => void this.load(), { hidden: true }, texts.settings.again);
   private loading = false;
 
   constructor(
@@ -42,7 +42,6 @@ class Group {
     private readonly refused: () => void,
     private readonly loaded: () => void,
   ) {
-    this.again.addEventListener('click', () => void this.load());
     this.element.append(
       h('summary', {}, h('h3', {}, node), this.counts),
       h('div', { class: 'group-state' }, this.words, this.again),
@@ -125,16 +124,15 @@ export class SettingsPanel {
   private opener: HTMLElement | null = null;
 
   constructor(private readonly host: SettingsHost) {
-    const close = h('button', { type: 'button', class: 'tool', 'aria-label': texts.settings.close, title: texts.settings.close }, icon(icons.close));
-    close.addEventListener('click', () => this.close());
-    const copy = h('button', { type: 'button', class: 'button', title: texts.settings.copyLong }, texts.settings.copy);
-    copy.addEventListener('click', () => this.copy());
+    const closeLook = { class: 'tool', 'aria-label': texts.settings.close, title: texts.settings.close };
+    const close = button(() => this.close(), closeLook, icon(icons.close));
+    const copy = button(() => this.copy(), { title: texts.settings.copyLong }, texts.settings.copy);
     const segments = h('div', { class: 'segments', role: 'group', 'aria-label': texts.settings.which });
     for (const [show, label] of [['all', texts.settings.all], ['live', texts.settings.live], ['changed', texts.settings.changed]] as const) {
-      const button = h('button', { type: 'button', 'aria-pressed': String(show === this.show) }, label);
-      button.addEventListener('click', () => this.choose(show));
-      this.shows.set(show, button);
-      segments.append(button);
+      const attributes = { class: undefined, 'aria-pressed': String(show === this.show) };
+      const segment = button(() => this.choose(show), attributes, label);
+      this.shows.set(show, segment);
+      segments.append(segment);
     }
     this.search.addEventListener('input', () => this.filter());
     this.element = h(
@@ -281,8 +279,7 @@ export class SettingsPanel {
       apply();
     });
     apply();
-    const out = h('button', { type: 'button', class: 'button' }, texts.key.signOut);
-    out.addEventListener('click', () => void this.signOut());
+    const out = button(() => void this.signOut(), {}, texts.key.signOut);
     this.access.append(h('span', {}, texts.key.signedIn), h('span', { class: 'row' }, this.role, out));
     return h(
       'div',

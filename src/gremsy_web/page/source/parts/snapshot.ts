@@ -5,7 +5,7 @@ import { isFields, readTracks, type Track } from '../protocol.ts';
 import { OWN } from '../requests.ts';
 import { texts } from '../texts.ts';
 import { openDialog } from './dialogs.ts';
-import { h, setText } from './dom.ts';
+import { button, h, setText } from './dom.ts';
 
 /** The robot's answer, checked; null for one that is no snapshot. */
 interface Answer {
@@ -64,7 +64,7 @@ export async function showSnapshot(given: unknown, takenAt: (stampNs: bigint) =>
   layer.addEventListener('change', () => boxes(layer.checked));
   const found = h('p', {});
   setText(found, answer.detections === null ? texts.snapshot.notSeen : texts.target.inView(answer.detections.length));
-  const close = h('button', { type: 'button', class: 'button primary' }, texts.help.close);
+  const close = button(() => dialog.close(), { class: 'button primary' }, texts.help.close);
   const dialog = openDialog(
     texts.snapshot.heading,
     h('p', { class: 'quiet-text number' }, about),
@@ -80,7 +80,6 @@ export async function showSnapshot(given: unknown, takenAt: (stampNs: bigint) =>
     ),
   );
   dialog.classList.add('is-wide');
-  close.addEventListener('click', () => dialog.close());
   dialog.addEventListener('close', () => {
     bitmap.close();
     for (const url of urls) URL.revokeObjectURL(url);
