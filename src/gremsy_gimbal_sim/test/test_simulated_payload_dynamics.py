@@ -341,6 +341,20 @@ def test_smoothing_makes_a_rate_come_slowly():
     assert rates == pytest.approx([0.3, 0.3, 0.3 * (1 - math.exp(-0.72 / 0.8)), 0.3], abs=0.01)
 
 
+def test_once_smoothing_is_off_the_newest_rate_holds_though_an_earlier_one_was_smoothed():
+    bench = bench_of(smoothing=1.0, vehicle_yaw_rad=0.01)
+    bench.turn(0.0, 0.3)
+    bench.run(2.0)
+    put(bench, 'RC_LPF_PAN', 0)
+    put(bench, 'RC_LPF_TILT', 0)
+    bench.run(2.1)
+    bench.turn(0.0, 0.0)
+    bench.run(3.0)
+    before = pan_deg(bench)
+    bench.run(5.0)
+    assert pan_deg(bench) == pytest.approx(before, abs=0.01)
+
+
 def test_the_plant_of_the_options_is_the_plant():
     slow = PlantParameters(delay_s=0.5, lag_s=IDEAL.lag_s, max_rate_rad_s=0.1)
     bench = bench_of(plant=slow)
