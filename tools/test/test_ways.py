@@ -64,7 +64,7 @@ from gremsy_tracker.tracking.attitude_history import AttitudeHistory
 
 REPOSITORY = Path(__file__).parents[2]
 MOST_OF_AN_ATTITUDE = 20
-MOST_OF_THE_TRACKER = 17
+MOST_OF_THE_TRACKER = 16
 FORMS = (
     bytes,
     MavlinkFrame,
@@ -94,7 +94,7 @@ ARITHMETIC = {
     'gremsy_common.types.frame',
 }
 # 45 are wanted.
-MOST_OF_A_FRAME = 49
+MOST_OF_A_FRAME = 48
 FORMS_OF_A_FRAME = (
     bytes,
     np.ndarray,

@@ -29,8 +29,7 @@ from gremsy_common.types.gimbal_state import GimbalAttitude, LevelHeading, Range
 from gremsy_tracker.display.tracker_view import TrackerUpdate, TrackerView
 from gremsy_tracker.lock.aim_point import AimPoint
 from gremsy_tracker.lock.appearance import TargetAppearance
-from gremsy_tracker.lock.lock_evidence import Sighting
-from gremsy_tracker.lock.target_lock import LockState, LockStatus, TargetLock
+from gremsy_tracker.lock.target_lock import LockState, LockStatus, Sighting, TargetLock
 from gremsy_tracker.lock.target_request import CLICKABLE_NS, REACH_PX, TargetRequest, parse_request, row_at_pixel
 from gremsy_tracker.place.box_ranges import upright_box
 from gremsy_tracker.place.target_range import TargetRanges, bearing_of, position_of

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from gremsy_common.types.detections import Tracks
-from gremsy_tracker.lock.lock_evidence import Sighting
-from gremsy_tracker.lock.target_lock import Choice, LockState, TargetLock
+from gremsy_tracker.lock.target_lock import Choice, LockState, Sighting, TargetLock
 from gremsy_tracker.lock.target_request import TargetRequest
 from gremsy_tracker.tracker_parameters import TrackerParameters
 
