@@ -17,7 +17,7 @@ from gremsy_bringup.describe.ros_network import RosNetwork
 from gremsy_bringup.describe.suite_arguments import SuiteArguments
 from gremsy_bringup.describe.system_description import describe, process_specs
 from gremsy_bringup.describe.video_server_choice import VideoServerPlan
-from gremsy_camera.recording.bag_messages import HEARD
+from gremsy_camera.recording.bag_messages import RECORDED_TOPICS
 from gremsy_common.parameters.parameter_fields import specs_of
 from gremsy_common.ros import topics
 from gremsy_common.ros.transport.topic import Topic
@@ -42,7 +42,7 @@ APART = {'gremsy_gimbal_driver', 'gremsy_camera'}
 SHOWN = {'gimbal/attitude', 'gimbal/zoom', 'tracks'}
 ELSEWHERE = {
     'gremsy_tracker': {'detections'},
-    'gremsy_camera': {topic.name for topic in HEARD} - SHOWN | {'overlay', 'stream/watch'},
+    'gremsy_camera': {topic.name for topic in RECORDED_TOPICS} - SHOWN | {'overlay', 'stream/watch'},
 }
 TOPIC_TABLES = [
     ('src/gremsy_gimbal_driver/README.md', '## Topics'),
