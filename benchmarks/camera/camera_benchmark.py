@@ -12,9 +12,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from benchmarks.bench_progress import report
 from benchmarks.camera import camera_delays, stamp_errors, stream_costs
 from benchmarks.camera.camera_readers import MeasuredReader, usable_readers
-from benchmarks.progress import report
 from gremsy_camera.trial.trial_camera import why_no_trial_camera
 from gremsy_common.errors import SuiteError
 

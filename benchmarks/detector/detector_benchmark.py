@@ -14,6 +14,7 @@ from typing import Any
 
 import cv2
 
+from benchmarks.bench_progress import report
 from benchmarks.detector.detector_frames import footage_frames
 from benchmarks.detector.detector_gpu import gpu_figures
 from benchmarks.detector.detector_int8 import int8_figures
@@ -23,7 +24,6 @@ from benchmarks.detector.detector_stages import decode_nms_ms, preprocess_ms
 from benchmarks.detector.detector_timing import medians_ms, over, take_turns
 from benchmarks.detector.detector_truth import default_figures
 from benchmarks.detector.detector_ways import BareRun, FrameWay, MessageWay
-from benchmarks.progress import report
 from gremsy_camera.footage.footage import cache_directory, default_footage
 from gremsy_common.types.frame import Frame
 from gremsy_detector.backends.onnxruntime_providers import load_onnxruntime

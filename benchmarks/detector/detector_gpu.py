@@ -33,10 +33,10 @@ from typing import Any
 import cv2
 import numpy as np
 
+from benchmarks.bench_progress import report
 from benchmarks.detector.detector_frames import footage_frames
 from benchmarks.detector.detector_peer import UltralyticsPeer, agreement, unavailable, write_yolo
 from benchmarks.detector.detector_timing import medians_ms, over, take_turns
-from benchmarks.progress import report
 from gremsy_common.types.frame import Frame
 from gremsy_detector.backends.backend import BackendOptions
 from gremsy_detector.backends.onnxruntime_backend import OnnxRuntimeBackend

@@ -17,9 +17,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from benchmarks.bench_progress import report
 from benchmarks.faults.fuzz_inputs import KINDS, damaged
 from benchmarks.faults.trial_suite import SuitePlan, TrialSuite
-from benchmarks.progress import report
 
 _SEED = 1
 _ANSWER_S = 5.0

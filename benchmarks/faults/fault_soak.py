@@ -10,11 +10,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from benchmarks.bench_progress import report
 from benchmarks.faults.fault_figures import works
 from benchmarks.faults.fault_round import wait_until_ready
 from benchmarks.faults.fault_watch import FaultWatch
 from benchmarks.faults.trial_suite import TrialSuite
-from benchmarks.progress import report
 
 _SAMPLE_S = 2.0
 _START_S, _READY_S = 60.0, 3.0

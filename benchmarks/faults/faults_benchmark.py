@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.bench_progress import report
 from benchmarks.faults import fault_fuzz, fault_soak
 from benchmarks.faults.fault_cases import FAULTS, Fault, FaultSetup
 from benchmarks.faults.fault_figures import summary
@@ -23,7 +24,6 @@ from benchmarks.faults.fault_round import NeverReady, never_ready, run_fault
 from benchmarks.faults.fault_watch import FaultWatch
 from benchmarks.faults.fuzz_inputs import KINDS
 from benchmarks.faults.trial_suite import SuitePlan, TrialSuite
-from benchmarks.progress import report
 from gremsy_camera.trial.trial_camera import why_no_trial_camera
 from gremsy_common.errors import SuiteError
 

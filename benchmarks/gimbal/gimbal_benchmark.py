@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.bench_progress import report, wait_until
 from benchmarks.gimbal import gimbal_frames, gimbal_parser
 from benchmarks.gimbal.gimbal_processes import Commander, DriverProcess, ending
-from benchmarks.progress import report, wait_until
 from gremsy_common.types.gimbal_state import RateSetpoint
 from gremsy_gimbal_driver.driver import GimbalDriver
 from gremsy_gimbal_driver.driver_reports import DriverListener, GimbalView

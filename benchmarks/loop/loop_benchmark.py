@@ -26,11 +26,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.arguments import LOOP_PRESETS
+from benchmarks.bench_progress import report
 from benchmarks.loop import target_outputs
 from benchmarks.loop.offline_starts import offline_figures
 from benchmarks.loop.pointing_score import PointingScore, score_pointing
 from benchmarks.offline_loop import OfflineLoop, SceneCamera, Timing, oracle, tracker_parameters
-from benchmarks.progress import report
 from benchmarks.reference.reference_tracks import read_reference
 from gremsy_bringup.demo.demo_options import DemoOptions
 from gremsy_bringup.demo.demo_session import DemoSession

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.bench_progress import report
 from benchmarks.network.namespaces import HostProgram, Lan, NetworkHost
 from benchmarks.network.network_robots import BOXES, DETECTIONS, base_station, listener_at, robot_of, server_at
-from benchmarks.progress import report
 from gremsy_bringup.describe.ros_network import LAN, SERVER
 
 _RATE_HZ = 30.0

@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.bench_progress import report
 from benchmarks.pointing.pointing_baselines import tune
 from benchmarks.pointing.pointing_bound import singer_bound_deg
 from benchmarks.pointing.pointing_closed_loop import run_core
@@ -30,7 +31,6 @@ from benchmarks.pointing.pointing_scenarios import SCENARIOS, SETTLE_S, Scenario
 from benchmarks.pointing.pointing_vehicle_cases import CASES, run_case
 from benchmarks.pointing.pointing_vehicle_cases import figures as vehicle_figures
 from benchmarks.pointing.pointing_world import Errors, World
-from benchmarks.progress import report
 from gremsy_gimbal_sim.plant.plant import GREMSY, IDEAL, PlantParameters
 
 SEEDS = (1, 2, 3)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from benchmarks.progress import report
+from benchmarks.bench_progress import report
 from benchmarks.tracker import tracker_speed
 from benchmarks.tracker.tracker_contestants import OURS, contestants, versions
 from benchmarks.tracker.tracker_left_out import mot15_left_out

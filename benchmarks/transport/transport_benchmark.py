@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.progress import report, wait_until
+from benchmarks.bench_progress import report, wait_until
 from benchmarks.transport.transport_nodes import RATE_HZ, Times, running_loop
 from benchmarks.transport.transport_processes import busy_cores, environment, pair, process, result_of
 from gremsy_common.ros.hosting import prepare_process

@@ -14,7 +14,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.progress import report
+from benchmarks.bench_progress import report
 from benchmarks.video.video_page import Browser
 from benchmarks.video.video_scene import HEIGHT, RATE_HZ, WIDTH, PanningScene, azimuth_at
 from gremsy_camera.stream_parameters import StreamParameters

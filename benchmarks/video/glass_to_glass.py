@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.progress import report
+from benchmarks.bench_progress import report
 from benchmarks.video.painted_frames import delays, medians, overlay, read_truth, sent_at, worst
 from benchmarks.video.video_page import Browser
 from benchmarks.video.video_processes import BUILT_IN, MEDIAMTX, running_chain, why_no_mediamtx

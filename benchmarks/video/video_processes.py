@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from benchmarks.progress import wait_until
+from benchmarks.bench_progress import wait_until
 from benchmarks.transport.transport_processes import environment
 from benchmarks.video.process_costs import cpu_s
 from gremsy_bringup.supervise import exec_guarded

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from benchmarks.progress import report, wait_until
+from benchmarks.bench_progress import report, wait_until
 from benchmarks.video.video_page import Browser, PaintedFrame, Tab
 from benchmarks.video.video_processes import BUILT_IN, MEDIAMTX, Chain, running_chain, why_no_mediamtx
 

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.progress import report
+from benchmarks.bench_progress import report
 from benchmarks.video.painted_frames import NEAR_PX, percentile, read_truth
 from benchmarks.video.video_page import Browser, Tab
 from benchmarks.video.video_processes import BUILT_IN, running_chain

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.progress import report, wait_until
+from benchmarks.bench_progress import report, wait_until
 from benchmarks.video.api.wire_tap import WireTap
 from gremsy_bringup.demo.demo_options import DemoOptions
 from gremsy_bringup.demo.demo_session import DemoSession
