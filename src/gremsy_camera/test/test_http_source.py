@@ -15,6 +15,7 @@ import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import cv2
 import numpy as np
@@ -439,9 +440,10 @@ def test_a_certificate_that_is_put_there_is_taken(camera, make_reader, monkeypat
 
 def test_an_encrypted_connection_to_a_port_without_encryption(camera, make_reader):
     uri = camera(says('HTTP/1.0 200 OK\r\n\r\n')).uri.replace('http:', 'https:')
+    port = urlsplit(uri).port
     assert str(opening(make_reader(uri))) == (
-        f'The camera {uri} cannot be opened: no encrypted connection can be made: check that it speaks https on this '
-        'port, else use http.'
+        f'The camera {uri} cannot be opened: it does not speak TLS on port {port} (no answer): write '
+        'http:// for one that does not encrypt.'
     )
 
 

@@ -51,7 +51,7 @@ def layout_of(gstreamer: GStreamer, caps: Any) -> PictureLayout:
     if structure.get_name() == JPEG_CAPS:
         _, width = structure.get_int('width')
         _, height = structure.get_int('height')
-        return PictureLayout('JPEG', width, height, (), (), True, _rate(structure))
+        return PictureLayout('JPEG', width, height, (), (), True, rate_of(structure))
     info = gstreamer.video.VideoInfo.new_from_caps(caps)
     if info is None or info.finfo.name not in RAW_FORMATS:
         raise SourceError(f'GStreamer gives {caps.to_string()}, which is not a usable picture.')
@@ -63,7 +63,7 @@ def layout_of(gstreamer: GStreamer, caps: Any) -> PictureLayout:
         tuple(info.stride[:planes]),
         tuple(info.offset[:planes]),
         int(info.colorimetry.range) == _FULL_RANGE,
-        _rate(structure),
+        rate_of(structure),
     )
 
 
@@ -100,6 +100,7 @@ def _actual(gstreamer: GStreamer, buffer: Any, layout: PictureLayout) -> Picture
     return replace(layout, strides=tuple(meta.stride[:planes]), offsets=tuple(meta.offset[:planes]))
 
 
-def _rate(structure: Any) -> float:
+def rate_of(structure: Any) -> float:
+    """Pictures a second by the caps; 0.0 where they do not say."""
     known, numerator, denominator = structure.get_fraction('framerate')
     return numerator / denominator if known and denominator and numerator > 0 else 0.0

@@ -17,13 +17,13 @@ from gremsy_camera.live.live_reader import CaptureTime, LivePicture, LiveReader,
 from gremsy_camera.live.raw_pictures import PictureLayout
 from gremsy_camera.sources.source import SourceContext, SourceInfo
 from gremsy_camera.streams.credentials import fill_in, redacted
+from gremsy_camera.streams.rtp_times import NTP_EPOCH_S
 from gremsy_common.picture.picture_memory import PictureMemory
 
 SINK = 'gremsy'
 
 _OPEN_WITHIN_S = 5.0
 _NS_PER_S = 1_000_000_000
-_NTP_EPOCH_NS = 2_208_988_800 * _NS_PER_S
 # What waits in the sink while nobody reads; more would only make what is read older.
 _WAITING_PICTURES = 3
 # A time further from now than this is no time of capture: an element stamps by another clock.
@@ -256,7 +256,7 @@ class PipelineReader(LiveReader):
         """What an element attached of the camera's clock, else the buffer's time by the pipeline's own clock."""
         assert self._gstreamer is not None
         gst = self._gstreamer.gst
-        for name, epoch_ns in (('timestamp/x-ntp', _NTP_EPOCH_NS), ('timestamp/x-unix', 0)):
+        for name, epoch_ns in (('timestamp/x-ntp', NTP_EPOCH_S * _NS_PER_S), ('timestamp/x-unix', 0)):
             meta = buffer.get_reference_timestamp_meta(gst.Caps.from_string(name))
             if meta is not None:
                 return CaptureTime(meta.timestamp - epoch_ns, TimeBase.CAMERA, "GStreamer's reference time")

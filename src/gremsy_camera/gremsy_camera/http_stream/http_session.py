@@ -18,7 +18,8 @@ from urllib.parse import urljoin
 from gremsy_camera.errors import SourceError, SourceRefused, SourceUnusable
 from gremsy_camera.streams.credentials import redacted
 from gremsy_camera.streams.rtsp_messages import Credentials, first_of, headers_of
-from gremsy_camera.streams.stream_address import StreamAddress, explain_connect, explain_status
+from gremsy_camera.streams.rtsp_talk import NoConnection, connect
+from gremsy_camera.streams.stream_address import StreamAddress, explain_status
 
 _AGENT = 'gremsy_camera'
 _RECEIVE_BYTES = 64 * 1024
@@ -182,7 +183,11 @@ class HttpSession:
         address = self._address
         deadline_s = time.monotonic() + self._patience_s
         if self._socket is None:
-            self._socket = self._connect()
+            encryption = ssl.create_default_context() if address.scheme == 'https' else None
+            try:
+                self._socket = connect(address, self._patience_s, encryption, self._patience_s)
+            except NoConnection as error:
+                raise SourceError(self.sentence(str(error))) from None
         host = f'[{address.host}]' if ':' in address.host else address.host
         default = address.port == (443 if address.scheme == 'https' else 80)
         lines = [
@@ -202,33 +207,6 @@ class HttpSession:
             ) from error
         except OSError as error:
             raise _Silence from error
-
-    def _connect(self) -> socket.socket:
-        address = self._address
-        try:
-            plain = socket.create_connection((address.host, address.port), timeout=self._patience_s)
-        except OSError as error:
-            raise SourceError(self.sentence(explain_connect(error, address.host, address.port))) from error
-        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if address.scheme != 'https':
-            return plain
-        try:
-            return ssl.create_default_context().wrap_socket(plain, server_hostname=address.host)
-        except ssl.SSLCertVerificationError as error:
-            plain.close()
-            raise SourceError(
-                self.sentence(
-                    f'its certificate is not trusted here ({error.verify_message}): put it into the file that the '
-                    'environment variable SSL_CERT_FILE names'
-                )
-            ) from error
-        except OSError as error:
-            plain.close()
-            raise SourceError(
-                self.sentence(
-                    'no encrypted connection can be made: check that it speaks https on this port, else use http'
-                )
-            ) from error
 
     def _read_head(self, connection: socket.socket, deadline_s: float) -> HttpAnswer:
         received = bytearray()

@@ -18,10 +18,10 @@ from typing import Any
 from gremsy_camera.errors import SourceError, SourceRefused
 from gremsy_camera.gstreamer.gst_decoders import ChosenDecoder, choose_decoder
 from gremsy_camera.gstreamer.gst_library import PipelineError, load_gstreamer, pipeline_error, why_no_gstreamer
-from gremsy_camera.gstreamer.gst_pictures import JPEG_CAPS, RAW_CAPS, layout_of, pixels_of, pull_sample
+from gremsy_camera.gstreamer.gst_pictures import JPEG_CAPS, RAW_CAPS, layout_of, pixels_of, pull_sample, rate_of
 from gremsy_camera.live.encoded_video import EncodedFormat, EncodedPacket
 from gremsy_camera.live.live_parameters import LiveParameters
-from gremsy_camera.live.live_reader import DECODE_FAILURES, JPEG_DECODER, CaptureTime, LivePicture, LiveReader, TimeBase
+from gremsy_camera.live.live_reader import DECODE_FAILURES, JPEG_DECODER, CaptureTime, LivePicture, LiveReader
 from gremsy_camera.live.raw_pictures import PictureLayout
 from gremsy_camera.sources.source import SourceContext, SourceInfo
 from gremsy_camera.streams.rtp_times import (
@@ -29,9 +29,11 @@ from gremsy_camera.streams.rtp_times import (
     RtpHeader,
     SenderReport,
     StreamClock,
+    capture_time,
     rtp_header,
     sender_report,
 )
+from gremsy_camera.streams.rtsp_messages import CODECS
 from gremsy_camera.streams.rtsp_session import UNSUPPORTED_TRANSPORT, TransportRefused, no_video
 from gremsy_camera.streams.stream_address import StreamAddress, explain_status, transports, why_unreachable
 from gremsy_common.picture.picture_memory import PictureMemory
@@ -49,25 +51,6 @@ _LONGEST_GAP = 3000
 _CLOCK_RATE = 90_000
 _MARKER = 0x80
 _B_FRAMES = 'B-frames hold pictures back: switch them off in the camera, or set it to the baseline profile'
-
-
-@dataclass(frozen=True, slots=True)
-class _Codec:
-    """How one of RTP's encodings is unpacked: `name` as people write it, `short` as EncodedFormat has it."""
-
-    name: str
-    short: str
-    depayloader: str
-    parser: str = ''
-    caps: str = ''
-
-
-# Whole pictures with start codes: else the parser waits for the next picture to know where this one ends.
-_CODECS = {
-    'H264': _Codec('H.264', 'h264', 'rtph264depay', 'h264parse', 'video/x-h264,stream-format=byte-stream,alignment=au'),
-    'H265': _Codec('H.265', 'hevc', 'rtph265depay', 'h265parse', 'video/x-h265,stream-format=byte-stream,alignment=au'),
-    'JPEG': _Codec('MJPEG', 'mjpeg', 'rtpjpegdepay'),
-}
 
 
 class DecoderFailed(SourceError):
@@ -170,7 +153,8 @@ class GStreamerReader(LiveReader):
         self._protocol = protocol
         self._memory = PictureMemory()
         self._handlers: list[tuple[Any, int]] = []
-        self._codec: _Codec | None = None
+        # Of the stream that was selected, as RTP names it.
+        self._encoding = ''
         self._other_media: list[str] = []
         self._failure: SourceError | None = None
         self._inside: dict[int, _Inside] = {}
@@ -250,8 +234,8 @@ class GStreamerReader(LiveReader):
         """Whether to take a stream: the first video that can be read."""
         structure = caps.get_structure(0)
         encoding = structure.get_string('encoding-name') or '?'
-        if structure.get_string('media') == 'video' and encoding in _CODECS and self._codec is None:
-            self._codec = _CODECS[encoding]
+        if structure.get_string('media') == 'video' and encoding in CODECS and not self._encoding:
+            self._encoding = encoding
             return True
         self._other_media.append(f'{structure.get_string("media") or "data"} {encoding}')
         return False
@@ -274,22 +258,25 @@ class GStreamerReader(LiveReader):
 
     def _build(self, pad: Any) -> None:
         """Everything behind the source, for the stream that was selected."""
-        gst, codec = self._gst, self._codec
-        if codec is None or self._sink is not None:
+        gst, encoding = self._gst, self._encoding
+        if not encoding or self._sink is not None:
             return
         structure = pad.get_current_caps().get_structure(0)
         known, clock_rate = structure.get_int('clock-rate')
         if known and clock_rate > 0:
             self._stream_clock = StreamClock(clock_rate)
-        elements = [self._gstreamer.make(codec.depayloader)]
-        if codec.parser:
-            elements.append(self._gstreamer.make('capsfilter', caps=codec.caps))
+        short, encoded = encoding.lower(), encoding != 'JPEG'
+        elements = [self._gstreamer.make(f'rtp{short}depay')]
+        if encoded:
+            # Whole pictures with start codes: else the parser waits for the next picture to know where this one ends.
+            caps = f'video/x-{short},stream-format=byte-stream,alignment=au'
+            elements.append(self._gstreamer.make('capsfilter', caps=caps))
             # Parameter sets before every key frame: who starts to record there has them.
-            elements.append(self._gstreamer.make(codec.parser, config_interval=-1))
-            elements.append(self._gstreamer.make('capsfilter', caps=codec.caps))
+            elements.append(self._gstreamer.make(f'{short}parse', config_interval=-1))
+            elements.append(self._gstreamer.make('capsfilter', caps=caps))
         packed = elements[-1].get_static_pad('src')
-        if codec.parser:
-            wanted, encoding = self._options.decoder, structure.get_string('encoding-name')
+        if encoded:
+            wanted = self._options.decoder
             chosen = choose_decoder(self._gstreamer, encoding, wanted, self._failed, self._in_order)
             self._chosen = chosen
             elements.append(chosen.element)
@@ -299,7 +286,7 @@ class GStreamerReader(LiveReader):
             elements.append(self._gstreamer.make('videoconvert'))
         sink = self._gstreamer.make(
             'appsink',
-            caps=RAW_CAPS if codec.parser else JPEG_CAPS,
+            caps=RAW_CAPS if encoded else JPEG_CAPS,
             max_buffers=_WAITING_PICTURES,
             drop=True,
             sync=False,
@@ -398,18 +385,15 @@ class GStreamerReader(LiveReader):
         structure = caps.get_structure(0)
         width, height = (structure.get_int(name)[1] for name in ('width', 'height'))
         if width > 0 and height > 0 and not self.info.width:
-            known, numerator, denominator = structure.get_fraction('framerate')
-            rate_hz = numerator / denominator if known and numerator > 0 and denominator > 0 else 0.0
-            self.info = SourceInfo(width, height, rate_hz, details=self._details())
+            self.info = SourceInfo(width, height, rate_of(structure), details=self._details())
             self._end_wait()
 
     def _put(self, buffer: Any, inside: _Inside) -> None:
-        assert self._codec is not None
         dts_ns = self._decoding.dts_ns(inside.position_ns)
         if not self.context.tap.wanted:
             return
         self.context.tap.put(
-            EncodedFormat(self._codec.short, self.info.width, self.info.height),
+            EncodedFormat(CODECS[self._encoding].short, self.info.width, self.info.height),
             EncodedPacket(
                 buffer.extract_dup(0, buffer.get_size()),
                 self._packet_stamp_ns(inside.arrived_ns, self._capture(inside.header)),
@@ -468,13 +452,8 @@ class GStreamerReader(LiveReader):
             return self._inside.pop(pts, None)
 
     def _capture(self, header: RtpHeader) -> CaptureTime | None:
-        if header.onvif_ns is not None:
-            return CaptureTime(header.onvif_ns, TimeBase.CAMERA, 'ONVIF RTP extension')
         report = self._reports.get(header.ssrc)
-        if report is None:
-            return None
-        camera_ns = report.camera_time_ns(header.timestamp, self._stream_clock.rate)
-        return CaptureTime(camera_ns, TimeBase.CAMERA, 'RTCP sender reports')
+        return capture_time(header.onvif_ns, report, header.timestamp, self._stream_clock.rate)
 
     def _out_of_order(self) -> None:
         self._last_pts = -1
@@ -527,7 +506,7 @@ class GStreamerReader(LiveReader):
         return 'it does not speak RTSP on this port: check the port'
 
     def _no_video(self) -> SourceError:
-        if not self._other_media or self._codec is not None:
+        if not self._other_media or self._encoding:
             return TransportRefused(self._sentence(explain_status(UNSUPPORTED_TRANSPORT)))
         return no_video(self._address, self._other_media)
 
@@ -546,16 +525,16 @@ class GStreamerReader(LiveReader):
         return f'{self.name} cannot be opened: {why}.'
 
     def _details(self) -> tuple[tuple[str, str], ...]:
-        codec, chosen = self._codec, self._chosen
+        chosen = self._chosen
         details = [('GStreamer', self._gstreamer.version), ('transport', self._protocol)]
-        if codec is not None:
-            details.append(('codec', codec.name))
+        if self._encoding:
+            details.append(('codec', CODECS[self._encoding].name))
         if chosen is not None:
             details.append(('decoder', f'{chosen.decoder.kind} ({chosen.decoder.element})'))
             if chosen.passed_over:
                 passed = ', '.join(f'{element} {reason}' for element, reason in chosen.passed_over.items())
                 details.append(('decoders passed over', passed))
-        elif codec is not None:
+        elif self._encoding:
             details.append(('decoder', JPEG_DECODER))
         if self._decoding.reordered:
             details.append(('delay', _B_FRAMES))

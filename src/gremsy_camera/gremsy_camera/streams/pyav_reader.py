@@ -25,11 +25,12 @@ from gremsy_camera.streams.rtp_times import (
     DecodingTimes,
     SenderReport,
     StreamClock,
+    capture_time,
     misp_ns,
     sender_report,
     time_code_ns,
 )
-from gremsy_camera.streams.rtsp_messages import VideoTrack
+from gremsy_camera.streams.rtsp_messages import CODECS, VideoTrack
 from gremsy_camera.streams.rtsp_session import RTP, RtspSession, TransportRefused, video_track
 from gremsy_camera.streams.stream_address import StreamAddress, transports
 from gremsy_common.installing import pip_install
@@ -38,8 +39,6 @@ if TYPE_CHECKING:
     from gremsy_camera.streams.pyav_decoder import PyAvDecoder
 
 _NS_PER_S = 1_000_000_000
-_CODECS = {'H264': 'h264', 'H265': 'hevc', 'JPEG': 'mjpeg'}
-_NAMES = {'H264': 'H.264', 'H265': 'H.265', 'JPEG': 'MJPEG'}
 # How long `open` waits for a picture, so that it knows the size; a key frame that is rarer is waited for by `read`, but
 # not where nothing at all comes.
 _SIZE_WITHIN_S = 3.0
@@ -142,7 +141,7 @@ class PyAvReader(LiveReader):
         if track.encoding != 'JPEG':
             from gremsy_camera.streams.pyav_decoder import PyAvDecoder
 
-            self._decoder = PyAvDecoder(_CODECS[track.encoding], self._options.decoder)
+            self._decoder = PyAvDecoder(CODECS[track.encoding].short, self._options.decoder)
         self.info = SourceInfo(*track.size, track.rate_hz, details=self._details())
 
     def _wait_for_size(self) -> None:
@@ -164,7 +163,7 @@ class PyAvReader(LiveReader):
             )
 
     def _details(self) -> tuple[tuple[str, str], ...]:
-        rows = [('codec', _NAMES[self._track.encoding]), ('transport', self._transport_words())]
+        rows = [('codec', CODECS[self._track.encoding].name), ('transport', self._transport_words())]
         if self._decoder is None:
             rows.append(('decoder', 'libjpeg of OpenCV'))
         else:
@@ -298,12 +297,7 @@ class PyAvReader(LiveReader):
         )
 
     def _capture(self, encoded: ReceivedPicture) -> CaptureTime | None:
-        if encoded.onvif_ns is not None:
-            return CaptureTime(encoded.onvif_ns, TimeBase.CAMERA, "ONVIF's RTP extension")
-        if self._report is None:
-            return None
-        time_ns = self._report.camera_time_ns(encoded.timestamp, self._track.clock_rate)
-        return CaptureTime(time_ns, TimeBase.CAMERA, 'RTCP sender reports')
+        return capture_time(encoded.onvif_ns, self._report, encoded.timestamp, self._track.clock_rate)
 
     def _sei(self, frame: Any) -> CaptureTime | None:
         """The time that stands in the video; None, so that the arrival is taken, where none does."""
@@ -329,7 +323,7 @@ class PyAvReader(LiveReader):
             return
         stamp_ns = self._packet_stamp_ns(encoded.arrived_ns, self._capture(encoded))
         video = EncodedFormat(
-            _CODECS[self._track.encoding],
+            CODECS[self._track.encoding].short,
             self.info.width,
             self.info.height,
             b'' if self._decoder is None else parameter_sets_of(self._track),

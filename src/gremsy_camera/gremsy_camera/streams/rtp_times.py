@@ -15,9 +15,11 @@ from bisect import insort
 from collections import deque
 from dataclasses import dataclass
 
+from gremsy_camera.live.live_reader import CaptureTime, TimeBase
+
 _NS_PER_S = 1_000_000_000
 # NTP's epoch, 1900, to 1970.
-_NTP_EPOCH_S = 2_208_988_800
+NTP_EPOCH_S = 2_208_988_800
 _SENDER_REPORT = 200
 _ONVIF_PROFILE = 0xABAC
 # A stream's clock that jumps by more than this is another stream's.
@@ -61,7 +63,7 @@ def signed_ticks(difference: int) -> int:
 def ntp_ns(seconds: int, fraction: int) -> int:
     """Nanoseconds since 1970 of an NTP time of 32.32 bits; those below 2^31 s are of the era that begins in 2036."""
     era_s = 0 if seconds & 0x8000_0000 else 1 << 32
-    return (seconds + era_s - _NTP_EPOCH_S) * _NS_PER_S + (fraction * _NS_PER_S >> 32)
+    return (seconds + era_s - NTP_EPOCH_S) * _NS_PER_S + (fraction * _NS_PER_S >> 32)
 
 
 def rtp_header(packet: bytes) -> RtpHeader | None:
@@ -95,6 +97,17 @@ def sender_report(packet: bytes) -> SenderReport | None:
             return SenderReport(ssrc, timestamp, ntp_ns(seconds, fraction)) if seconds or fraction else None
         start += 4 * (words + 1)
     return None
+
+
+def capture_time(
+    onvif_ns: int | None, report: SenderReport | None, timestamp: int, clock_rate: int
+) -> CaptureTime | None:
+    """When a picture was taken: by ONVIF's extension of its packets, else by the sender's newest report."""
+    if onvif_ns is not None:
+        return CaptureTime(onvif_ns, TimeBase.CAMERA, "ONVIF's RTP extension")
+    if report is None:
+        return None
+    return CaptureTime(report.camera_time_ns(timestamp, clock_rate), TimeBase.CAMERA, 'RTCP sender reports')
 
 
 class StreamClock:

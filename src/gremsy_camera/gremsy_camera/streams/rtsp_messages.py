@@ -12,6 +12,7 @@ import re
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 from urllib.parse import urljoin
 
 _PARAMETER = re.compile(r'(\w+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,]+))')
@@ -200,7 +201,19 @@ class StreamDescription:
     control: str
 
 
-_ENCODINGS = ('H264', 'H265', 'JPEG')
+class CodecName(NamedTuple):
+    """As people write it, and as EncodedFormat and FFmpeg have it."""
+
+    name: str
+    short: str
+
+
+# Those that can be decoded, as RTP names them.
+CODECS = {
+    'H264': CodecName('H.264', 'h264'),
+    'H265': CodecName('H.265', 'hevc'),
+    'JPEG': CodecName('MJPEG', 'mjpeg'),
+}
 # Payload types that need no rtpmap.
 _STATIC = {'26': 'JPEG/90000', '0': 'PCMU/8000', '8': 'PCMA/8000', '14': 'MPA/90000', '32': 'MPV/90000'}
 
@@ -228,7 +241,7 @@ def read_description(text: str, base: str) -> StreamDescription:
         payload_type = media[3]
         name, _, rate = maps.get(payload_type, _STATIC.get(payload_type, payload_type)).partition('/')
         kinds.append(f'{media[0]} {name}')
-        if media[0] != 'video' or name.upper() not in _ENCODINGS or track is not None or not payload_type.isdecimal():
+        if media[0] != 'video' or name.upper() not in CODECS or track is not None or not payload_type.isdecimal():
             continue
         formats = dict(each.partition(' ')[::2] for each in attributes.get('fmtp', ()))
         track = VideoTrack(

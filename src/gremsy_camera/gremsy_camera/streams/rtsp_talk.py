@@ -32,37 +32,43 @@ class NoConnection(Exception):
         self.refused = refused
 
 
-def connect(address: StreamAddress, handshake_s: float) -> socket.socket:
+def connect(
+    address: StreamAddress, handshake_s: float, context: ssl.SSLContext | None, connect_s: float = _CONNECT_S
+) -> socket.socket:
     """A connection without Nagle's delay.
 
-    An encrypted one is not authenticated: cameras, and servers on a robot, sign their own certificates.
-
     Args:
-        address: of the server; its scheme says whether to encrypt.
+        address: of the server.
         handshake_s: longest time that TLS may take to begin.
+        context: to encrypt with; None for what is not encrypted.
+        connect_s: longest time for the connection.
 
     Raises:
         NoConnection: with the reason.
     """
     try:
-        plain = socket.create_connection((address.host, address.port), _CONNECT_S)
+        plain = socket.create_connection((address.host, address.port), connect_s)
     except OSError as error:
         why = explain_connect(error, address.host, address.port)
         raise NoConnection(why, refused=error.errno == errno.ECONNREFUSED) from None
     plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    if address.scheme != 'rtsps':
+    if context is None:
         return plain
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
     try:
         plain.settimeout(handshake_s)
         return context.wrap_socket(plain, server_hostname=address.host)
-    except OSError as error:
+    except ssl.SSLCertVerificationError as error:
         plain.close()
         raise NoConnection(
-            f'it does not speak TLS on port {address.port} ({getattr(error, "reason", None) or error}): write rtsp:// '
-            'for one that does not encrypt'
+            f'its certificate is not trusted here ({error.verify_message}): put it into the file that the environment '
+            'variable SSL_CERT_FILE names'
+        ) from None
+    except OSError as error:
+        plain.close()
+        reason = 'no answer' if isinstance(error, TimeoutError) else getattr(error, 'reason', None) or error
+        raise NoConnection(
+            f'it does not speak TLS on port {address.port} ({reason}): write '
+            f'{address.scheme.removesuffix("s")}:// for one that does not encrypt'
         ) from None
 
 
@@ -132,10 +138,19 @@ class RtspTalk(ABC):
         """A new connection, in the place of the last one."""
         self._hang_up()
         try:
-            self._socket = connect(self._address, self._answer_s)
+            self._socket = connect(self._address, self._answer_s, self._encryption())
         except NoConnection as error:
             raise self._no_connection(error) from None
         return self._socket
+
+    def _encryption(self) -> ssl.SSLContext | None:
+        """Not authenticated: cameras, and servers on a robot, sign their own certificates."""
+        if self._address.scheme != 'rtsps':
+            return None
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        return context
 
     def _hang_up(self, goodbye: tuple[str, str] | None = None) -> None:
         """Let go, after a goodbye, a method and its target, whose answer is not waited for."""
