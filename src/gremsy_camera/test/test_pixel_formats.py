@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from gremsy_camera.v4l2.kernel_video import fourcc
-from gremsy_camera.v4l2.pixel_formats import BY_CODE, KINDS, BadPicture, BufferLayout, kind_called, whole_jpeg
+from gremsy_camera.v4l2.pixel_formats import BY_CODE, KINDS, BadPicture, decode, kind_called, whole_jpeg
 from gremsy_common.picture.picture_memory import PictureMemory
 
 WIDTH, HEIGHT = 48, 32
@@ -41,17 +41,17 @@ def ffmpeg(data, size, given, wanted):
     return subprocess.run([*command, *flags, '-'], input=data, capture_output=True, check=True, timeout=30).stdout
 
 
-def decode(name, data, width=WIDTH, height=HEIGHT, stride=None):
+def decoded(name, data, width=WIDTH, height=HEIGHT, stride=None):
     kind = kind_called(name)
     stride = stride or kind.pixels.pixel_bytes * width
-    return kind.decode([np.frombuffer(data, np.uint8)], BufferLayout(width, height, (stride,)), PictureMemory())
+    return decode([np.frombuffer(data, np.uint8)], kind.layout(width, height, (stride,)), PictureMemory())
 
 
 @pytest.mark.parametrize('name', RAW)
 def test_colours_are_those_that_ffmpeg_sees(name):
     raw = ffmpeg(scene().tobytes(), (WIDTH, HEIGHT), 'bgr24', RAW[name])
     expected = np.frombuffer(ffmpeg(raw, (WIDTH, HEIGHT), RAW[name], 'bgr24'), np.uint8).reshape(HEIGHT, WIDTH, 3)
-    ours = decode(name, raw)
+    ours = decoded(name, raw)
     assert ours.dtype == np.uint8 and ours.shape == (HEIGHT, WIDTH, 3)
     # ffmpeg interpolates colours of half the width, OpenCV repeats them: 140 levels over 48 columns are 6 in two.
     assert np.abs(ours.astype(int) - expected).max() <= 8
@@ -64,18 +64,18 @@ def test_greys_are_those_that_ffmpeg_wrote(name):
     values = np.arange(WIDTH * HEIGHT, dtype=np.uint16).reshape(HEIGHT, WIDTH) * (40 if wide else 1)
     given = values if wide else (values % 256).astype(np.uint8)
     raw = ffmpeg(given.tobytes(), (WIDTH, HEIGHT), 'gray16le' if wide else 'gray', GREYS[name])
-    image = decode(name, raw)
+    image = decoded(name, raw)
     np.testing.assert_array_equal(image, given)
     assert image.dtype == given.dtype
 
 
 def test_a_plane_of_one_colour_is_what_the_standard_says():
     # ITU-R BT.601, limited range: Y 81, Cb 90, Cr 240 is the red of the colour bars (255, 0, 0).
-    image = decode('YUYV', bytes((81, 90, 81, 240)) * (WIDTH * HEIGHT // 2))
+    image = decoded('YUYV', bytes((81, 90, 81, 240)) * (WIDTH * HEIGHT // 2))
     assert np.abs(image.astype(int) - np.array([0, 0, 255])).max() <= 1
     # White is 235, black 16.
-    assert np.abs(decode('UYVY', bytes((128, 235, 128, 235)) * (WIDTH * HEIGHT // 2)).astype(int) - 255).max() <= 1
-    assert decode('NV12', bytes((16,)) * WIDTH * HEIGHT + bytes((128,)) * (WIDTH * HEIGHT // 2)).max() <= 1
+    assert np.abs(decoded('UYVY', bytes((128, 235, 128, 235)) * (WIDTH * HEIGHT // 2)).astype(int) - 255).max() <= 1
+    assert decoded('NV12', bytes((16,)) * WIDTH * HEIGHT + bytes((128,)) * (WIDTH * HEIGHT // 2)).max() <= 1
 
 
 def padded_lines(data, rows, length, padding):
@@ -89,35 +89,35 @@ def test_what_fills_up_a_line_is_left_out(name):
     length = kind.pixels.pixel_bytes * WIDTH
     rows = HEIGHT * 3 // 2 if name == 'NV12' else HEIGHT
     data = np.random.default_rng(7).integers(16, 235, rows * length, np.uint8).tobytes()
-    image = decode(name, padded_lines(data, rows, length, 32), stride=length + 32)
-    np.testing.assert_array_equal(image, decode(name, data))
+    image = decoded(name, padded_lines(data, rows, length, 32), stride=length + 32)
+    np.testing.assert_array_equal(image, decoded(name, data))
 
 
 def test_three_planes_with_filled_up_lines():
     data = np.random.default_rng(7).integers(16, 235, WIDTH * HEIGHT * 3 // 2, np.uint8)
     luma, colours = data[: WIDTH * HEIGHT], data[WIDTH * HEIGHT :]
     filled = padded_lines(luma, HEIGHT, WIDTH, 16) + padded_lines(colours, HEIGHT, WIDTH // 2, 8)
-    np.testing.assert_array_equal(decode('YU12', filled, stride=WIDTH + 16), decode('YU12', data.tobytes()))
+    np.testing.assert_array_equal(decoded('YU12', filled, stride=WIDTH + 16), decoded('YU12', data.tobytes()))
 
 
 def test_colours_in_memory_of_their_own_are_the_same_colours():
     data = np.random.default_rng(7).integers(16, 235, WIDTH * HEIGHT * 3 // 2, np.uint8)
     planes = [data[: WIDTH * HEIGHT], data[WIDTH * HEIGHT :]]
-    image = kind_called('NV12M').decode(planes, BufferLayout(WIDTH, HEIGHT, (WIDTH, WIDTH)), PictureMemory())
-    np.testing.assert_array_equal(image, decode('NV12', data.tobytes()))
+    image = decode(planes, kind_called('NV12M').layout(WIDTH, HEIGHT, (WIDTH, WIDTH)), PictureMemory())
+    np.testing.assert_array_equal(image, decoded('NV12', data.tobytes()))
 
 
 def test_an_odd_width_has_half_a_pair_less():
     row = np.random.default_rng(7).integers(16, 235, (5, 24), np.uint8)
-    odd = decode('YUYV', row.tobytes(), 11, 5, stride=24)
-    np.testing.assert_array_equal(odd, decode('YUYV', row.tobytes(), 12, 5)[:, :11])
+    odd = decoded('YUYV', row.tobytes(), 11, 5, stride=24)
+    np.testing.assert_array_equal(odd, decoded('YUYV', row.tobytes(), 12, 5)[:, :11])
 
 
 def test_the_image_is_not_the_buffer():
     for name in ('BGR3', 'GREY', 'Y16'):
         kind = kind_called(name)
         buffer = np.full(WIDTH * HEIGHT * kind.pixels.pixel_bytes, 7, np.uint8)
-        image = kind.decode([buffer], BufferLayout(WIDTH, HEIGHT, (kind.pixels.pixel_bytes * WIDTH,)), PictureMemory())
+        image = decode([buffer], kind.layout(WIDTH, HEIGHT, (kind.pixels.pixel_bytes * WIDTH,)), PictureMemory())
         before = image.copy()
         buffer[:] = 9
         np.testing.assert_array_equal(image, before)
@@ -126,10 +126,10 @@ def test_the_image_is_not_the_buffer():
 @pytest.mark.parametrize('kind', [kind for kind in KINDS if not kind.compressed], ids=lambda kind: kind.name)
 def test_the_least_size_is_what_the_decoder_needs(kind):
     stride = kind.pixels.pixel_bytes * WIDTH + 16
-    layout = BufferLayout(WIDTH, HEIGHT, (stride,) * kind.memories)
-    kind.decode([np.zeros(size, np.uint8) for size in kind.size(layout)], layout, PictureMemory())
+    layout = kind.layout(WIDTH, HEIGHT, (stride,) * kind.memories)
+    decode([np.zeros(size, np.uint8) for size in kind.size(layout)], layout, PictureMemory())
     with pytest.raises(BadPicture):
-        kind.decode([np.zeros(size - 1, np.uint8) for size in kind.size(layout)], layout, PictureMemory())
+        decode([np.zeros(size - 1, np.uint8) for size in kind.size(layout)], layout, PictureMemory())
 
 
 def jpeg(quality=90):
@@ -139,7 +139,7 @@ def jpeg(quality=90):
 
 
 def test_a_jpeg_is_what_opencv_makes_of_it():
-    np.testing.assert_array_equal(decode('MJPG', jpeg().tobytes()), cv2.imdecode(jpeg(), cv2.IMREAD_COLOR))
+    np.testing.assert_array_equal(decoded('MJPG', jpeg().tobytes()), cv2.imdecode(jpeg(), cv2.IMREAD_COLOR))
 
 
 def without_tables(data):
@@ -155,7 +155,7 @@ def without_tables(data):
 
 def test_a_jpeg_without_huffman_tables_has_those_of_the_standard():
     data = jpeg().tobytes()
-    np.testing.assert_array_equal(decode('MJPEG', without_tables(data)), decode('MJPEG', data))
+    np.testing.assert_array_equal(decoded('MJPEG', without_tables(data)), decoded('MJPEG', data))
 
 
 def test_a_jpeg_that_is_kept_is_whole():
@@ -166,11 +166,11 @@ def test_a_jpeg_that_is_kept_is_whole():
     assert len(again) == len(data) and sorted(again) == sorted(data)
     # From the standard's table K.3 on: luminance, direct current, its sixteen numbers of codes and its values.
     assert b'\xff\xc4' in again and bytes([0, 1, 5, 1, 1, 1, 1, 1, 1, *[0] * 7, *range(12)]) in again
-    np.testing.assert_array_equal(decode('MJPG', again), decode('MJPG', data))
+    np.testing.assert_array_equal(decoded('MJPG', again), decoded('MJPG', data))
 
 
 def test_a_jpeg_is_followed_by_what_fills_up_the_buffer():
-    np.testing.assert_array_equal(decode('MJPG', jpeg().tobytes() + bytes(4096)), decode('MJPG', jpeg().tobytes()))
+    np.testing.assert_array_equal(decoded('MJPG', jpeg().tobytes() + bytes(4096)), decoded('MJPG', jpeg().tobytes()))
 
 
 @pytest.mark.parametrize(
@@ -186,7 +186,7 @@ def test_a_jpeg_is_followed_by_what_fills_up_the_buffer():
 )
 def test_a_damaged_jpeg_is_no_picture(damage, said):
     with pytest.raises(BadPicture) as raised:
-        decode('MJPG', damage(jpeg().tobytes()))
+        decoded('MJPG', damage(jpeg().tobytes()))
     assert str(raised.value) == said
 
 
@@ -198,7 +198,7 @@ def test_no_damage_gets_out_of_the_decoder_as_another_error():
             data[rng.integers(0, data.size)] = rng.integers(0, 256)
         data = data[: rng.integers(1, data.size + 1)] if rng.random() < 0.3 else data
         try:
-            image = decode('MJPG', data.tobytes())
+            image = decoded('MJPG', data.tobytes())
         except BadPicture:
             continue
         assert image.shape == (HEIGHT, WIDTH, 3)
@@ -206,7 +206,7 @@ def test_no_damage_gets_out_of_the_decoder_as_another_error():
 
 def test_a_jpeg_of_another_size_is_no_picture_of_this_stream():
     with pytest.raises(BadPicture, match='a JPEG of 48x32'):
-        decode('MJPG', jpeg().tobytes(), 64, 32)
+        decoded('MJPG', jpeg().tobytes(), 64, 32)
 
 
 @pytest.mark.parametrize(

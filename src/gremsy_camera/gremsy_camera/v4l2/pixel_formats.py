@@ -67,20 +67,6 @@ def whole_jpeg(data: NDArray[np.uint8]) -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
-class BufferLayout:
-    """How a picture lies in its buffer.
-
-    Attributes:
-        width, height: pixels.
-        strides: bytes from one line to the next, of each plane that has memory of its own.
-    """
-
-    width: int
-    height: int
-    strides: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class PixelKind:
     """One format of the kernel that can be shown.
 
@@ -109,41 +95,42 @@ class PixelKind:
         """Whether it is encoded."""
         return self.format == 'JPEG'
 
-    def size(self, layout: BufferLayout) -> tuple[int, ...]:
+    def layout(self, width: int, height: int, strides: Sequence[int]) -> PictureLayout:
+        """Where its planes are, by the strides of its pieces of memory.
+
+        In one piece the planes follow each other, with lines that are filled up alike.
+        """
+        stride, half = strides[0], strides[0] // 2
+        places = [(each, 0) for each in strides]
+        if self.memories == 1 and self.pixels.planes == 2:
+            places = [(stride, 0), (stride, stride * height)]
+        elif self.pixels.planes == 3:
+            places = [(stride, 0), (half, stride * height), (half, stride * height + half * (height // 2))]
+        strides, offsets = zip(*places, strict=True)
+        return PictureLayout(self.format, width, height, strides, offsets)
+
+    def size(self, layout: PictureLayout) -> tuple[int, ...]:
         """How many bytes each piece of memory has at least; of what is encoded one."""
         if self.compressed:
             return (1,)
-        ends = self._raw(layout).least_bytes
-        return ends if self.memories > 1 else (max(ends),)
-
-    def decode(self, planes: Sequence[Bytes], layout: BufferLayout, memory: PictureMemory) -> Image:
-        """The image in `memory` or its own.
-
-        Raises:
-            BadPicture: none can be made.
-        """
-        if self.compressed:
-            return _jpeg(planes[0], layout)
-        try:
-            return image_of(planes, self._raw(layout), memory)
-        except ValueError as error:
-            raise BadPicture(str(error)) from None
-
-    def _raw(self, layout: BufferLayout) -> PictureLayout:
-        """Where its planes are: in one piece of memory they follow each other, with lines that are filled up alike."""
-        stride, rows = layout.strides[0], layout.height
-        strides, offsets = [stride], [0]
-        if self.memories > 1:
-            strides, offsets = list(layout.strides), [0] * len(layout.strides)
-        elif self.pixels.planes == 2:
-            strides, offsets = [stride, stride], [0, stride * rows]
-        elif self.pixels.planes == 3:
-            half = stride // 2
-            strides, offsets = [stride, half, half], [0, stride * rows, stride * rows + half * (rows // 2)]
-        return PictureLayout(self.format, layout.width, layout.height, tuple(strides), tuple(offsets))
+        return layout.least_bytes if self.memories > 1 else (max(layout.least_bytes),)
 
 
-def _jpeg(data: Bytes, layout: BufferLayout) -> Image:
+def decode(planes: Sequence[Bytes], layout: PictureLayout, memory: PictureMemory) -> Image:
+    """The image in `memory` or its own.
+
+    Raises:
+        BadPicture: none can be made.
+    """
+    if layout.format == 'JPEG':
+        return _jpeg(planes[0], layout)
+    try:
+        return image_of(planes, layout, memory)
+    except ValueError as error:
+        raise BadPicture(str(error)) from None
+
+
+def _jpeg(data: Bytes, layout: PictureLayout) -> Image:
     check_jpeg(data)
     # Where the Huffman tables are left out, OpenCV takes those of the standard by itself.
     image = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)

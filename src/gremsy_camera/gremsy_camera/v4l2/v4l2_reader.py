@@ -13,7 +13,7 @@ from pathlib import Path
 from gremsy_camera.errors import PictureDamaged, SourceError, SourceUnusable
 from gremsy_camera.live.encoded_video import EncodedFormat, EncodedPacket
 from gremsy_camera.live.live_reader import CaptureTime, LivePicture, LiveReader, TimeBase
-from gremsy_camera.live.raw_pictures import Bytes, Image
+from gremsy_camera.live.raw_pictures import Bytes, Image, PictureLayout
 from gremsy_camera.sources.source import SourceContext, SourceInfo
 from gremsy_camera.v4l2 import kernel_video as kernel
 from gremsy_camera.v4l2.camera_controls import set_controls
@@ -23,9 +23,9 @@ from gremsy_camera.v4l2.capture_buffers import CaptureBuffers, Loan
 from gremsy_camera.v4l2.pixel_formats import (
     BY_CODE,
     BadPicture,
-    BufferLayout,
     PixelKind,
     check_jpeg,
+    decode,
     whole_jpeg,
 )
 from gremsy_camera.v4l2.video_device import VideoDevice
@@ -50,7 +50,7 @@ class _Stream:
     device: VideoDevice
     buffers: CaptureBuffers
     kind: PixelKind
-    layout: BufferLayout
+    layout: PictureLayout
 
 
 class V4l2Reader(LiveReader):
@@ -171,9 +171,9 @@ class V4l2Reader(LiveReader):
                 'with `gst:` and a pipeline of your own.'
             )
 
-    def _set_mode(self, device: VideoDevice, choice: ModeChoice) -> BufferLayout:
+    def _set_mode(self, device: VideoDevice, choice: ModeChoice) -> PictureLayout:
         mode, kind = choice.mode, BY_CODE[choice.mode.code]
-        given, layout, field = device.set_mode(mode)
+        given, strides, field = device.set_mode(mode)
         if (given.code, given.width, given.height) != (mode.code, mode.width, mode.height):
             raise SourceUnusable(
                 f'The camera {self._title} offers {kind.name} at {mode.size} but gives {given.format} at '
@@ -189,14 +189,14 @@ class V4l2Reader(LiveReader):
                 f'The camera {self._title} gives {kind.name} of odd size {given.size}, which has no whole colours: ask '
                 'for another size or format.'
             )
-        if len(layout.strides) != kind.memories:
+        if len(strides) != kind.memories:
             raise SourceUnusable(
-                f'The camera {self._title} gives {kind.name} in {len(layout.strides)} planes instead of '
+                f'The camera {self._title} gives {kind.name} in {len(strides)} planes instead of '
                 f'{kind.memories}: ask for another format.'
             )
         # Some drivers leave it to the reader where nothing is filled up.
         least = max(1, kind.pixels.pixel_bytes) * given.width
-        return BufferLayout(given.width, given.height, tuple(max(stride, least) for stride in layout.strides))
+        return kind.layout(given.width, given.height, [max(stride, least) for stride in strides])
 
     def _set_rate(self, device: VideoDevice, choice: ModeChoice) -> float:
         """The rate that the camera now has, 0.0 where it reports none."""
@@ -229,14 +229,14 @@ class V4l2Reader(LiveReader):
 
         def pixels() -> Image:
             try:
-                return loan.use(lambda planes: kind.decode(planes, layout, self._memory))
+                return loan.use(lambda planes: decode(planes, layout, self._memory))
             except BadPicture as error:
                 raise PictureDamaged(f'A picture of the camera {self._title} is {error}: it is left out.') from error
 
-        return LivePicture(pixels, kind.pixels.encoding, layout.width, layout.height, arrived_ns, capture, position_ns)
+        return LivePicture(pixels, layout.encoding, layout.width, layout.height, arrived_ns, capture, position_ns)
 
     def _put(
-        self, layout: BufferLayout, loan: Loan, arrived_ns: int, capture: CaptureTime | None, position_ns: int | None
+        self, layout: PictureLayout, loan: Loan, arrived_ns: int, capture: CaptureTime | None, position_ns: int | None
     ) -> None:
         def whole(planes: list[Bytes]) -> bytes:
             check_jpeg(planes[0])

@@ -10,7 +10,6 @@ from fractions import Fraction
 
 from gremsy_camera.v4l2 import kernel_video as kernel
 from gremsy_camera.v4l2.camera_modes import Mode, ModeChoice
-from gremsy_camera.v4l2.pixel_formats import BufferLayout
 from gremsy_camera.v4l2.video_system import VideoSystem
 
 # Tried where a driver takes any size within a range.
@@ -94,8 +93,8 @@ class VideoDevice:
         shape = answer.fmt.pix_mp if self.multi_planar else answer.fmt.pix
         return int(shape.pixelformat), int(shape.width), int(shape.height)
 
-    def set_mode(self, mode: Mode) -> tuple[Mode, BufferLayout, int]:
-        """Ask for a mode; what the driver then stands at, which may be another, its layout, and its v4l2_field."""
+    def set_mode(self, mode: Mode) -> tuple[Mode, tuple[int, ...], int]:
+        """Ask for a mode; what the driver then stands at, which may be another, its strides, and its v4l2_field."""
         asked = kernel.Format(type=self.buffer_type)
         shape = asked.fmt.pix_mp if self.multi_planar else asked.fmt.pix
         shape.width, shape.height, shape.pixelformat, shape.field = mode.width, mode.height, mode.code, kernel.FIELD_ANY
@@ -106,7 +105,7 @@ class VideoDevice:
         else:
             strides = (int(asked.fmt.pix.bytesperline),)
         given = Mode(int(shape.pixelformat), int(shape.width), int(shape.height), mode.periods, mode.between)
-        return given, BufferLayout(given.width, given.height, strides), int(shape.field)
+        return given, strides, int(shape.field)
 
     def set_rate(self, choice: ModeChoice) -> float | None:
         """Ask for the rate; the one that the driver then stands at, 0.0 where it has none, None where it takes none."""
