@@ -143,7 +143,7 @@ class PipelineReader(LiveReader):
                 f'{self.name} has given no picture within {_OPEN_WITHIN_S:g} s: try it with gst-launch-1.0 and '
                 '`! fakesink silent=false -v` at its end.'
             )
-        self._see_layout(self._pending)
+        self._update_layout(self._pending)
 
     def _parse(self, gstreamer: GStreamer, text: str) -> Any:
         try:
@@ -224,7 +224,7 @@ class PipelineReader(LiveReader):
 
     def _picture(self, sample: Any) -> LivePicture:
         assert self._gstreamer is not None
-        layout = self._see_layout(sample)
+        layout = self._update_layout(sample)
         now_ns = self._clock.monotonic_ns()
         buffer = sample.get_buffer()
         known = buffer.pts != self._gstreamer.gst.CLOCK_TIME_NONE
@@ -238,7 +238,7 @@ class PipelineReader(LiveReader):
             buffer.pts if known else None,
         )
 
-    def _see_layout(self, sample: Any) -> PictureLayout:
+    def _update_layout(self, sample: Any) -> PictureLayout:
         assert self._gstreamer is not None
         caps = sample.get_caps()
         if self._layout is None or not caps.is_equal(self._caps):

@@ -73,7 +73,7 @@ class HttpReader(LiveReader):
         except SourceError:
             self.close()
             raise
-        self._see(self._parts[0])
+        self._update_info(self._parts[0])
         return self.info
 
     def read(self, timeout_s: float) -> LivePicture | None:
@@ -154,7 +154,7 @@ class HttpReader(LiveReader):
             self._answer = None
         self._parts.extend(parts)
 
-    def _see(self, part: JpegPart) -> None:
+    def _update_info(self, part: JpegPart) -> None:
         if (part.width, part.height) != (self.info.width, self.info.height) or not self.info.details:
             rate_hz = _NS_PER_S / self._period_ns if self._single else 0.0
             read = 'single pictures, asked for one by one' if self._single else 'a stream of pictures'
@@ -164,7 +164,7 @@ class HttpReader(LiveReader):
             self.info = SourceInfo(part.width, part.height, rate_hz, details=tuple(details))
 
     def _picture(self, part: JpegPart) -> LivePicture:
-        self._see(part)
+        self._update_info(part)
         capture = self._capture(part.fields.get('x-timestamp', ''))
         if self.context.tap.wanted:
             stamp_ns = self._packet_stamp_ns(part.arrived_ns, None)

@@ -3,7 +3,7 @@
 
 A camera's own clock is used as it is where its pictures arrive 0 to 1000 ms after their stamps; where it is off, by
 minutes or by years, it is converted to ours by the pictures that were delayed least (`clock_mapping`), which also
-follows its drift. The smallest delay itself cannot be seen then: `transport_delay_ms` is where it can be told.
+follows its drift. The smallest delay itself cannot be seen then: `transport_delay_ms` states it.
 """
 
 from __future__ import annotations
@@ -98,8 +98,8 @@ class CaptureClock:
         return self._map(picture.position_ns, picture.arrived_ns)
 
     def _by_camera_clock(self, capture: CaptureTime, arrived_ns: int, ros_from_monotonic_ns: int) -> tuple[int, str]:
-        told_ns = capture.time_ns + self._offset_ns
-        delay_ns = arrived_ns + ros_from_monotonic_ns - told_ns
+        reported_ns = capture.time_ns + self._offset_ns
+        delay_ns = arrived_ns + ros_from_monotonic_ns - reported_ns
         plausible = _OURS_MIN_NS <= delay_ns <= _OURS_MAX_NS
         if self._begin_with(capture.origin):
             self._ours = plausible or self._options.stamps == 'camera'
@@ -117,7 +117,7 @@ class CaptureClock:
         # Fed all the same, so that it knows the clock on the day that it is needed.
         mapped_ns = self._map(capture.time_ns, arrived_ns, used=not self._ours)
         if self._ours:
-            return told_ns, f"{capture.origin}, the camera's clock used as it is"
+            return reported_ns, f"{capture.origin}, the camera's clock used as it is"
         return (
             mapped_ns + self._offset_ns + ros_from_monotonic_ns,
             f"{capture.origin}, the camera's clock converted to this machine's",

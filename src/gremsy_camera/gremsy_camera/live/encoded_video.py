@@ -29,7 +29,7 @@ class EncodedPacket:
     Attributes:
         data: H.264 and H.265 in Annex B form (start codes), MJPEG a whole JPEG.
         stamp_ns: capture time, ROS clock, as far as it is known before decoding: where no more is, when it came.
-            `EncodedTap.stamped` tells the one that the picture is published with.
+            `EncodedTap.stamped` gives the one that the picture is published with.
         pts_ns: when it is shown, by the stream's own time from any zero: the `position_ns` of its `LivePicture`.
         dts_ns: when it is decoded, by the same time: never after `pts_ns`, and later from packet to packet.
         key: whether decoding can begin here.

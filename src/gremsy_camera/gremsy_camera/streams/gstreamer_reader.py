@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads an RTSP camera through GStreamer, with a hardware decoder where there is one.
 
-`rtspsrc ! depayloader ! parser ! decoder ! videoconvert ! appsink`, put together once the camera has told its streams.
+`rtspsrc ! depayloader ! parser ! decoder ! videoconvert ! appsink`, put together once the camera has described itself.
 Times are read from the RTP and RTCP packets on their way, so that they do not depend on what a version's elements or a
 hardware decoder hand on: a picture leaves the decoder with the presentation time that it entered with.
 """

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads an RTSP camera through OpenCV's own FFmpeg: the last resort, as every machine of the suite has it.
 
-It tells no time of the camera's, hands over no packets, waits inside the library for as long as a picture takes, and
+It reports no capture time, hands over no packets, waits inside the library for as long as a picture takes, and
 scales a stream that changes its size to the first.
 """
 
@@ -79,7 +79,7 @@ class OpenCvReader(LiveReader):
                 raise failure
         raise failure
 
-    def read(self, timeout_s: float) -> LivePicture | None:  # noqa: ARG002 OpenCV waits for as long as it was told at the start
+    def read(self, timeout_s: float) -> LivePicture | None:  # noqa: ARG002 OpenCV waits for as long as was set at the start
         """See LiveReader."""
         if self._capture is None:
             raise self._not_open()

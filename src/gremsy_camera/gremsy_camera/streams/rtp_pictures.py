@@ -174,7 +174,7 @@ class _H264(_NalUnpacker):
         kind = unit[0] & 0x1F
         self._key |= kind == 5
         self._has_sets |= kind == 7
-        # A recovery point (SEI 6) stands for a key frame where a camera refreshes by and by and never sends one.
+        # A recovery point (SEI 6) stands for a key frame where a camera refreshes bit by bit and never sends one.
         self._key |= kind == 6 and len(unit) > 1 and unit[1] == 6
 
 

@@ -33,7 +33,7 @@ class RtpHeader:
     Attributes:
         timestamp: of the stream's clock, 32 bits.
         sequence: 16 bits.
-        onvif_ns: the camera's time since 1970 that the ONVIF extension tells; None without it.
+        onvif_ns: the camera's time since 1970 in the ONVIF extension; None without it.
     """
 
     timestamp: int

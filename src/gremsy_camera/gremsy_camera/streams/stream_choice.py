@@ -112,7 +112,7 @@ class StreamReader(LiveReader):
         self._options = context.live
         self._reader: LiveReader | None = None
         self._rows: tuple[tuple[str, str], ...] = ()
-        self._said: set[str] = set()
+        self._reported: set[str] = set()
         self._server_failed = False
         self._from_server = False
         self._watch: ServerWatch | None = None
@@ -198,6 +198,6 @@ class StreamReader(LiveReader):
 
     def _say_once(self, sentence: str) -> None:
         """Once until pictures come, not at each of the openings of a bad night."""
-        if sentence not in self._said:
-            self._said.add(sentence)
+        if sentence not in self._reported:
+            self._reported.add(sentence)
             self.context.say(sentence)

@@ -2,7 +2,7 @@
 """A clock that is drawn into the picture and read back from it, whatever codec lies between.
 
 Eight rows of eight cells of 16x16 pixels at the top left, white for 1: 52 bits of microseconds since 1970, the highest
-first, then a checksum of 12 bits, so that a picture that was damaged tells no time. 16 pixels are a macroblock, so that
+first, then a checksum of 12 bits, so that a damaged picture has no time. 16 pixels are a macroblock, so that
 no cell's edge falls into another's. Debian's own Python runs the drawing half: it needs the standard library only.
 """
 

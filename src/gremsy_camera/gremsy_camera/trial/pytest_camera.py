@@ -10,8 +10,14 @@ from dataclasses import replace
 
 import pytest
 
-from gremsy_camera.trial.trial_camera import TrialCamera, TrialCameraOptions, running_camera, why_no_trial_camera
-from gremsy_camera.trial.trial_video_server import TrialVideoServer, TrialVideoServerOptions
+from gremsy_camera.trial.trial_camera import (
+    TrialCamera,
+    TrialCameraOptions,
+    TrialVideoServer,
+    TrialVideoServerOptions,
+    running_camera,
+    why_no_trial_camera,
+)
 
 
 def _require_gstreamer() -> None:

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Starts a trial camera, a process of Debian's Python on loopback, and commands its faults.
+"""Starts a trial camera or a video server to publish to, processes of Debian's Python on loopback, and commands them.
 
     with running_camera(CameraOptions(codec='h265')) as camera:
         open(camera.uri)
         camera.stall()
 
-`pytest_camera` makes a fixture of it.
+`pytest_camera` makes fixtures of them.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, ClassVar, Generic, TypeVar
+from typing import IO, TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 from urllib.parse import quote
 
 import gremsy_camera
@@ -266,6 +267,66 @@ class TrialCamera(TrialProcess[TrialCameraOptions]):
         pipe.write(f'{line}\n')
         pipe.flush()
         self._expect('done')
+
+
+@dataclass(frozen=True, slots=True)
+class TrialVideoServerOptions:
+    """What the server is like.
+
+    Attributes:
+        path: that takes a stream; any other is 404.
+        user, password: who may publish; '' for anybody.
+        authentication: 'basic' or 'digest'.
+    """
+
+    path: str = '/eo'
+    user: str = ''
+    password: str = ''
+    authentication: str = 'basic'
+
+
+class TrialVideoServer(TrialProcess[TrialVideoServerOptions]):
+    """See TrialProcess. Lines of JSON that it writes are kept."""
+
+    module = 'gstreamer_video_server'
+    what = 'trial video server'
+
+    def __init__(self, options: TrialVideoServerOptions) -> None:
+        super().__init__(options)
+        self._lock = threading.Lock()
+        self._reports: list[dict[str, Any]] = []
+
+    @property
+    def server(self) -> str:
+        """Its address without a path, with the credentials that it asks for."""
+        return f'rtsp://{user_info(self.options.user, self.options.password)}127.0.0.1:{self.port}'
+
+    def start(self) -> None:
+        """See TrialProcess."""
+        super().start()
+        threading.Thread(target=self._listen, args=(self._running().stdout,), daemon=True).start()
+
+    def reports(self, kind: str) -> list[dict[str, Any]]:
+        """All that came so far and has such a field: 'rtp', 'report' or 'luma'."""
+        with self._lock:
+            return [each for each in self._reports if kind in each]
+
+    def wait_for(self, kind: str, count: int, timeout_s: float = 20.0, work: Callable[[], object] = dict) -> bool:
+        """Whether so many came in time; until then `work` is repeated."""
+        until_s = time.monotonic() + timeout_s
+        while len(self.reports(kind)) < count:
+            if time.monotonic() > until_s:
+                return False
+            work()
+            time.sleep(0.005)
+        return True
+
+    def _listen(self, pipe: IO[str]) -> None:
+        # Closed by `stop`, in the middle of a line where it comes so.
+        with suppress(ValueError, OSError):
+            for line in pipe:
+                with self._lock:
+                    self._reports.append(json.loads(line))
 
 
 @contextmanager

@@ -18,8 +18,8 @@ class VideoNode:
 
     Attributes:
         path: `/dev/video0`.
-        name: the driver's name for it; '' where the kernel tells none.
-        device: the hardware that it belongs to, as a path in sysfs; '' where the kernel tells none.
+        name: the driver's name for it; '' where the kernel names none.
+        device: the hardware that it belongs to, as a path in sysfs; '' where the kernel names none.
         lasting: names that stay when the number changes: `/dev/v4l/by-id/...`, else `/dev/v4l/by-path/...`.
     """
 
