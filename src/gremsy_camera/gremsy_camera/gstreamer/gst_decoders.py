@@ -126,9 +126,7 @@ def _try(
     if in_order:
         settings = {name: value for name, value in settings.items() if name not in _PROMISE_NO_REORDER}
     element = gstreamer.make(decoder.element)
-    for name, value in settings.items():
-        if element.find_property(name) is not None:
-            gstreamer.gst.util_set_object_arg(element, name, str(value).lower())
+    gstreamer.set_properties(element, settings, known_only=True)
     # READY opens the device: a plugin may be installed where its hardware is not.
     gst = gstreamer.gst
     if element.set_state(gst.State.READY) == gst.StateChangeReturn.FAILURE:

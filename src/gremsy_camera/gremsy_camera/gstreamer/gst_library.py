@@ -11,6 +11,7 @@ import ctypes
 import importlib
 import re
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -63,12 +64,18 @@ class GStreamer:
         made = self.gst.ElementFactory.make(element, name)
         if made is None:
             raise SourceUnusable(f'GStreamer has no element {element}: {how_to_get(element)}.')
-        for each, value in properties.items():
-            if isinstance(value, str):
-                self.gst.util_set_object_arg(made, each.replace('_', '-'), value)
-            else:
-                made.set_property(each.replace('_', '-'), value)
+        self.set_properties(made, {each.replace('_', '-'): value for each, value in properties.items()})
         return made
+
+    def set_properties(self, element: Any, properties: Mapping[str, object], *, known_only: bool = False) -> None:
+        """Set them, with `known_only` those that this version's element has; see `make` for values."""
+        for name, value in properties.items():
+            if known_only and element.find_property(name) is None:
+                continue
+            if isinstance(value, str):
+                self.gst.util_set_object_arg(element, name, value)
+            else:
+                element.set_property(name, value)
 
 
 def how_to_get(element: str) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
@@ -34,8 +35,8 @@ from gremsy_camera.streams.rtp_times import (
     sender_report,
 )
 from gremsy_camera.streams.rtsp_messages import CODECS
-from gremsy_camera.streams.rtsp_session import UNSUPPORTED_TRANSPORT, TransportRefused, no_video
-from gremsy_camera.streams.stream_address import StreamAddress, explain_status, transports, why_unreachable
+from gremsy_camera.streams.rtsp_session import UNSUPPORTED_TRANSPORT, TransportRefused, by_first_transport, no_video
+from gremsy_camera.streams.stream_address import StreamAddress, explain_status, why_unreachable
 from gremsy_common.picture.picture_memory import PictureMemory
 
 _OPEN_WITHIN_S = 5.0
@@ -98,22 +99,12 @@ class GStreamerReader(LiveReader):
         self.close()
         self._gstreamer = load_gstreamer()
         self._gst = self._gstreamer.gst
-        protocols = transports(self._options)
-        while True:
-            try:
-                self._start(protocols[0])
-            except DecoderFailed:
-                self.close()
-            except TransportRefused:
-                self.close()
-                if len(protocols) == 1:
-                    raise
-                del protocols[0]
-            except SourceError:
-                self.close()
-                raise
-            else:
-                return self.info
+        try:
+            by_first_transport(self._options, self._start_with_some_decoder)
+        except SourceError:
+            self.close()
+            raise
+        return self.info
 
     def read(self, timeout_s: float) -> LivePicture | None:
         """See LiveReader."""
@@ -142,6 +133,14 @@ class GStreamerReader(LiveReader):
             element.disconnect(handler)
         self._bus.set_flushing(True)
         self._pipeline = self._bus = self._sink = self._chosen = self._caps = None
+
+    def _start_with_some_decoder(self, protocol: str) -> None:
+        started = False
+        while not started:
+            self.close()
+            with suppress(DecoderFailed):
+                self._start(protocol)
+                started = True
 
     def _start(self, protocol: str) -> None:
         """Connect, and wait until the stream's size is known.
@@ -207,12 +206,7 @@ class GStreamerReader(LiveReader):
             'tls-validation-flags': 0,
         }
         source = self._gstreamer.make('rtspsrc', 'camera')
-        for name, value in properties.items():
-            if source.find_property(name) is not None:
-                if isinstance(value, str):
-                    self._gst.util_set_object_arg(source, name, value)
-                else:
-                    source.set_property(name, value)
+        self._gstreamer.set_properties(source, properties, known_only=True)
         source.set_property('location', address.location)
         if address.user:
             source.set_property('user-id', address.user)

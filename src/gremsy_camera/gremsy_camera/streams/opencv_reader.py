@@ -24,8 +24,8 @@ from gremsy_camera.footage.footage_reader import quiet_opencv
 from gremsy_camera.live.live_parameters import LiveParameters
 from gremsy_camera.live.live_reader import LivePicture, LiveReader
 from gremsy_camera.sources.source import SourceContext, SourceInfo
-from gremsy_camera.streams.rtsp_session import RtspSession, TransportRefused, video_track
-from gremsy_camera.streams.stream_address import StreamAddress, transports
+from gremsy_camera.streams.rtsp_session import RtspSession, by_first_transport, video_track
+from gremsy_camera.streams.stream_address import StreamAddress
 from gremsy_common.installing import pip_install
 
 _OPTIONS = 'OPENCV_FFMPEG_CAPTURE_OPTIONS'
@@ -67,17 +67,8 @@ class OpenCvReader(LiveReader):
     def open(self) -> SourceInfo:
         """See LiveReader."""
         self.close()
-        for transport in transports(self._options):
-            capture = self._open(transport)
-            if capture.isOpened():
-                self._capture = capture
-                self.info = self._describe(capture, transport)
-                return self.info
-            capture.release()
-            failure = self._why(transport)
-            if not isinstance(failure, TransportRefused):
-                raise failure
-        raise failure
+        self.info = by_first_transport(self._options, self._start)
+        return self.info
 
     def read(self, timeout_s: float) -> LivePicture | None:  # noqa: ARG002 OpenCV waits for as long as was set at the start
         """See LiveReader."""
@@ -111,6 +102,14 @@ class OpenCvReader(LiveReader):
 
     def _read_within_ms(self) -> int:
         return max(_LEAST_READ_MS, round(self._options.stall_after_s * _MS_PER_S))
+
+    def _start(self, transport: str) -> SourceInfo:
+        capture = self._open(transport)
+        if not capture.isOpened():
+            capture.release()
+            raise self._why(transport)
+        self._capture = capture
+        return self._describe(capture, transport)
 
     def _open(self, transport: str) -> cv2.VideoCapture:
         options = self._options

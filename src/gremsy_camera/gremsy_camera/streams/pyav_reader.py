@@ -7,7 +7,6 @@ import importlib.util
 import time
 from collections import Counter, deque
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -31,8 +30,8 @@ from gremsy_camera.streams.rtp_times import (
     time_code_ns,
 )
 from gremsy_camera.streams.rtsp_messages import CODECS, VideoTrack
-from gremsy_camera.streams.rtsp_session import RTP, RtspSession, TransportRefused, video_track
-from gremsy_camera.streams.stream_address import StreamAddress, transports
+from gremsy_camera.streams.rtsp_session import RTP, RtspSession, by_first_transport, video_track
+from gremsy_camera.streams.stream_address import StreamAddress
 from gremsy_common.installing import pip_install
 
 if TYPE_CHECKING:
@@ -80,14 +79,12 @@ class PyAvReader(LiveReader):
         self._counts = Counter()
         self._session = session = RtspSession(self._address)
         track = video_track(session.describe(), self._address)
-        *first, last = transports(self._options)
-        for self._transport in first:
-            with suppress(TransportRefused):
-                session.start(track, self._transport)
-                break
-        else:
-            self._transport = last
-            session.start(track, last)
+
+        def start(transport: str) -> None:
+            self._transport = transport
+            session.start(track, transport)
+
+        by_first_transport(self._options, start)
         self._begin(track)
         self._wait_for_size()
         return self.info

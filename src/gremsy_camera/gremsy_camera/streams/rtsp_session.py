@@ -11,11 +11,13 @@ import select
 import socket
 import struct
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from gremsy_camera.errors import SourceError, SourceRefused, SourceUnusable
+from gremsy_camera.live.live_parameters import LiveParameters
 from gremsy_camera.streams.credentials import redacted
 from gremsy_camera.streams.rtsp_messages import (
     BadMessage,
@@ -49,6 +51,20 @@ class _Redirected(Exception):
 
 class TransportRefused(SourceError):
     """The camera does not send the way that it was asked to."""
+
+
+Opened = TypeVar('Opened')
+
+
+def by_first_transport(parameters: LiveParameters, start: Callable[[str], Opened]) -> Opened:
+    """What `start` makes with the first transport that the camera does not refuse.
+
+    TCP first: UDP loses a key frame's burst even on loopback.
+    """
+    if parameters.transport == 'auto':
+        with suppress(TransportRefused):
+            return start('tcp')
+    return start('udp' if parameters.transport == 'auto' else parameters.transport)
 
 
 @dataclass(frozen=True, slots=True)

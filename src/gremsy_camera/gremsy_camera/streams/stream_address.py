@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from urllib.parse import quote, unquote
 
 from gremsy_camera.errors import SourceUnusable
-from gremsy_camera.live.live_parameters import LiveParameters
 from gremsy_camera.streams.credentials import redacted
 
 _PORTS = {'rtsp': 554, 'rtsps': 322, 'http': 80, 'https': 443}
@@ -128,8 +127,3 @@ def why_unreachable(host: str, port: int) -> str | None:
             return None
     except OSError as error:
         return explain_connect(error, host, port)
-
-
-def transports(options: LiveParameters) -> list[str]:
-    """Those to ask for one after the other. TCP first: UDP loses a key frame's burst even on loopback."""
-    return ['tcp', 'udp'] if options.transport == 'auto' else [options.transport]
