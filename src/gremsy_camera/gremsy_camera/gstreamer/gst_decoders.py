@@ -126,7 +126,9 @@ def _try(
     if in_order:
         settings = {name: value for name, value in settings.items() if name not in _PROMISE_NO_REORDER}
     element = gstreamer.make(decoder.element)
-    gstreamer.set_properties(element, settings, known_only=True)
+    # As gst-launch reads them, whatever type a vendor's element has.
+    as_text = {name: str(value).lower() for name, value in settings.items()}
+    gstreamer.set_properties(element, as_text, known_only=True)
     # READY opens the device: a plugin may be installed where its hardware is not.
     gst = gstreamer.gst
     if element.set_state(gst.State.READY) == gst.StateChangeReturn.FAILURE:
