@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -147,7 +147,7 @@ class _Measurement:
         if self._blinking is None:
             return None
         late_ns = round(self._options.screen_delay_ms * 1e6) if self._options.blink == _SCREEN else 0
-        switches = [type(each)(each.at_ns + late_ns, each.lit) for each in self._blinking.switches]
+        switches = [replace(each, at_ns=each.at_ns + late_ns) for each in self._blinking.switches]
         return self._watch.delay(switches)
 
     def _say(self, sentence: str) -> None:

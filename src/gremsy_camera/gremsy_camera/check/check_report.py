@@ -102,9 +102,9 @@ def losses_of(result: CheckResult) -> dict[str, int]:
 def settings(result: CheckResult) -> dict[str, Any]:
     """Parameters that are worth a line: those that were given, and those that were measured."""
     given = {
-        field.name: getattr(result.parameters, field.name)
+        field.name: value
         for field in dataclasses.fields(result.parameters)
-        if getattr(result.parameters, field.name) != field.default
+        if (value := getattr(result.parameters, field.name)) != field.default
     }
     shown = {name: _written(value) if isinstance(value, str) else value for name, value in given.items()}
     return {**shown, **_measured(result)}

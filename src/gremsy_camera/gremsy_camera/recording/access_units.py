@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 _START = b'\x00\x00\x00\x01'
-# Table 7-1 of H.264 and of H.265. Access unit delimiters are taken out with them, as MP4 wants it.
-_H264_SETS, _H264_SPS, _H264_PPS, _H264_DELIMITER = (7, 8, 13), 7, 8, 9
-_H265_SETS, _H265_SPS, _H265_PPS, _H265_DELIMITER = (32, 33, 34), 33, 34, 35
+# Table 7-1 of H.264 and of H.265: parameter sets, those that decoding needs, and access unit delimiters, which MP4 wants
+# taken out with them.
+_KINDS = {'h264': ((7, 8, 13), {7, 8}, 9), 'hevc': ((32, 33, 34), {33, 34}, 35)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,18 +47,18 @@ def split_sets(codec: str, data: bytes) -> tuple[ParameterSets, bytes]:
         codec: 'h264' or 'hevc'.
         data: in Annex B form.
     """
+    set_kinds, needed, delimiter = _KINDS[codec]
     sets: list[bytes] = []
     rest: list[bytes] = []
     kinds: set[int] = set()
     for unit in nal_units(data):
         kind = unit[0] & 0x1F if codec == 'h264' else (unit[0] >> 1) & 0x3F
-        if kind in (_H264_SETS if codec == 'h264' else _H265_SETS):
+        if kind in set_kinds:
             kinds.add(kind)
             if unit not in sets:
                 sets.append(unit)
-        elif kind != (_H264_DELIMITER if codec == 'h264' else _H265_DELIMITER):
+        elif kind != delimiter:
             rest.append(unit)
-    needed = {_H264_SPS, _H264_PPS} if codec == 'h264' else {_H265_SPS, _H265_PPS}
     return ParameterSets(tuple(sets), needed <= kinds), b''.join(_START + unit for unit in rest)
 
 

@@ -49,6 +49,8 @@ class BagChannel:
 class BagFiles:
     """One recording's bags; used by one thread."""
 
+    format = 'mcap'
+
     def __init__(self, folder: RecordingsFolder, stem: str, segment_s: float) -> None:
         self._folder = folder
         self._stem = stem

@@ -196,7 +196,7 @@ class CameraRecorder(EncodedTap):
             session.close()
         except Exception as error:  # noqa: BLE001 as in `step`
             why = why or session.why(error)
-        written = [*(session.video.paths if session.video else ()), *(session.bag.paths if session.bag else ())]
+        written = [path for each in session.writers for path in each.paths]
         self._last = f'none; last: {", ".join(written) or "nothing was written"}'
         if why:
             self._last = f'none; {session.stem} ended by itself: {why}'
@@ -229,8 +229,7 @@ class CameraRecorder(EncodedTap):
             self._reported[reason] = count
 
     def _where(self, session: RecordingSession) -> str:
-        kinds = [kind for kind, there in (('.mp4', session.video), ('.mcap', session.bag)) if there is not None]
-        return ' and '.join(f"'{session.folder.path / session.stem}_001{kind}'" for kind in kinds)
+        return ' and '.join(f"'{session.folder.path / session.stem}_001.{each.format}'" for each in session.writers)
 
     def _length_s(self) -> float:
         return (self._clock.monotonic_ns() - self._begun_ns) / _NS_PER_S

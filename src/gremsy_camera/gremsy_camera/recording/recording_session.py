@@ -78,6 +78,7 @@ class RecordingSession:
         self._report = report
         self.video = VideoFiles(folder, stem, parameters.record_segment_s) if film else None
         self.bag = BagFiles(folder, stem, parameters.record_segment_s) if channels is not None else None
+        self.writers = [each for each in (self.video, self.bag) if each is not None]
         self._pictures_in_bag = pictures_in_bag
         # A film has 8 bits: what has more is kept whole in the bag.
         self._deep_in_bag = channels is not None and parameters.record_images != 'none'
@@ -109,7 +110,7 @@ class RecordingSession:
 
     def files(self) -> tuple[RecordingFile, ...]:
         """Those that are being written."""
-        return (*(self.video.current if self.video else ()), *(self.bag.current if self.bag else ()))
+        return tuple(file for each in self.writers for file in each.current)
 
     def work(self, timeout_s: float, now_ns: int) -> bool:
         """Write what comes next; False when all is written and closed.
@@ -139,9 +140,8 @@ class RecordingSession:
             OSError: when the disk refuses; they are closed all the same.
         """
         with ExitStack() as last:
-            for each in (self.bag, self.video):
-                if each is not None:
-                    last.callback(each.close)
+            for each in reversed(self.writers):
+                last.callback(each.close)
             self._end_encoder()
 
     def why(self, error: Exception) -> str:
@@ -161,10 +161,8 @@ class RecordingSession:
         self.folder.prepare()
         self._tidy()
         self._make_room()
-        if self.video is not None:
-            import_writer('mp4')
-        if self.bag is not None:
-            import_writer('mcap')
+        for each in self.writers:
+            import_writer(each.format)
         self._prepared = True
 
     def _handle(self, item: Queued, now_ns: int) -> None:
@@ -274,11 +272,9 @@ class RecordingSession:
 
     def _tick(self, now_ns: int) -> None:
         """Once a second: everything to the disk, and room for more."""
-        if self.video is not None:
-            self.video.flush()
-            self._miss_key_frames(now_ns)
-        if self.bag is not None:
-            self.bag.flush()
+        for each in self.writers:
+            each.flush()
+        self._miss_key_frames(now_ns)
         for file in self.files():
             file.sync()
         self._make_room()

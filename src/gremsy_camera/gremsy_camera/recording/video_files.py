@@ -65,6 +65,8 @@ class VideoFiles:
         waiting: for a key frame, with which a film can begin.
     """
 
+    format = 'mp4'
+
     def __init__(self, folder: RecordingsFolder, stem: str, segment_s: float) -> None:
         self._folder = folder
         self._stem = stem

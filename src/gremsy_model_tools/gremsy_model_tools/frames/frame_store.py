@@ -16,6 +16,7 @@ from gremsy_detector.errors import FrameError
 from gremsy_model_tools.precision.onnx_file import write_atomically
 
 _THUMBNAIL_PX = (32, 18)
+_TO_BGR = {'rgb8': cv2.COLOR_RGB2BGR, 'mono8': cv2.COLOR_GRAY2BGR}
 
 
 class FrameStore:
@@ -83,10 +84,8 @@ def _thumbnail(image: NDArray[np.uint8]) -> NDArray[np.float32]:
 def _as_bgr(frame: Frame) -> NDArray[np.uint8]:
     if frame.encoding == 'bgr8':
         return frame.image
-    if frame.encoding == 'rgb8':
-        return np.asarray(cv2.cvtColor(frame.image, cv2.COLOR_RGB2BGR), dtype=np.uint8)
-    if frame.encoding == 'mono8':
-        return np.asarray(cv2.cvtColor(frame.image, cv2.COLOR_GRAY2BGR), dtype=np.uint8)
+    if frame.encoding in _TO_BGR:
+        return np.asarray(cv2.cvtColor(frame.image, _TO_BGR[frame.encoding]), dtype=np.uint8)
     raise FrameError(
         f"Images from '{frame.frame_id}' are encoded as '{frame.encoding}': publish them as bgr8, rgb8, mono8."
     )

@@ -81,7 +81,10 @@ def gpu_model(model: Path, precision: str, folder: Path, say: Callable[[str], No
             prepared = prepare_model(model, 'fp16', Path(scratch), fold_input=False, say=say)
             source = prepared.path
         try:
-            _write(source, path, key)
+            described, wanted = _tried(source, None)
+            changed = simplified(read_model(source), described.input)
+            metadata = {_KEY: key, CHANNELS_LAST: str(_may_be_channels_last(changed))}
+            _write_checked(changed, described, wanted, path, metadata)
         except GraphRefused as error:
             keep_refusal(refusal, error, say)
             raise
@@ -107,12 +110,6 @@ def engine_model(model: Path, folder: Path) -> Path:
     fixed = all(isinstance(size, int) for size in read_onnx_facts(model).inputs[0].shape)
     _write_checked(plain if fixed else simplified(plain, described.input), described, wanted, path, {})
     return path
-
-
-def _write(source: Path, path: Path, key: str) -> None:
-    described, wanted = _tried(source, None)
-    changed = simplified(read_model(source), described.input)
-    _write_checked(changed, described, wanted, path, {_KEY: key, CHANNELS_LAST: str(_may_be_channels_last(changed))})
 
 
 def _write_checked(
