@@ -9,18 +9,19 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+from gremsy_common.errors import SuiteError
 from gremsy_common.parameters.parameter_forms import given_path
 from gremsy_common.status_line import StatusLine
 from gremsy_detector.backends.backend_registry import AUTO
-from gremsy_detector.backends.tensorrt.engine_cache import EngineCache, EngineRequest
-from gremsy_detector.backends.tensorrt.engine_file import EngineFile
+from gremsy_detector.backends.tensorrt.engine_cache import EngineRequest
 from gremsy_detector.backends.tensorrt.engine_key import PRECISIONS
 from gremsy_detector.backends.tensorrt.engine_machine import Machine
 from gremsy_detector.backends.tensorrt.tensorrt_kinds import KINDS
-from gremsy_detector.errors import InferenceError, ModelError
+from gremsy_detector.errors import ModelError
 from gremsy_detector.model.default_model import DEFAULT, model_path
 from gremsy_detector.model.model_file import read_model_file
 
@@ -40,7 +41,7 @@ def main(arguments: Sequence[str] | None = None, machine: Machine | None = None)
         # TensorRT may be busy with one step for minutes.
         with line.working('Building the engine'):
             path = _obtain(options, machine if machine is not None else Machine(), line.say)
-    except ModelError as error:
+    except SuiteError as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -78,7 +79,10 @@ def _obtain(options: argparse.Namespace, machine: Machine, say: Callable[[str], 
         if reason is not None:
             say(f'It is for another machine, because {target.kind.title} here {reason}.')
     else:
-        file = _obtain_on_gpu(cache, request, options, machine)
+        # TensorRT builds for the GPU that is current.
+        with closing(machine.new_stream(options.device)) as stream:
+            stream.open()
+            file = cache.obtain(request, force=options.force)
     if file.as_it_is:
         say(f'It is built of the file as it is: {file.as_it_is}.')
     if file.header is not None and file.header.precision != options.precision:
@@ -99,20 +103,6 @@ def _of_kind(wanted: str, machine: Machine) -> Machine:
         hint = f' (`--backend {kind.name}` builds for another machine)' if elsewhere else ''
         reasons.append(f'{kind.title} {reason}{hint}')
     raise ModelError('; '.join(reasons) + '.')
-
-
-def _obtain_on_gpu(
-    cache: EngineCache, request: EngineRequest, options: argparse.Namespace, machine: Machine
-) -> EngineFile:
-    # TensorRT builds for the GPU that is current.
-    stream = machine.new_stream(options.device)
-    try:
-        stream.open()
-        return cache.obtain(request, force=options.force)
-    except InferenceError as error:
-        raise ModelError(str(error)) from error
-    finally:
-        stream.close()
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -14,6 +14,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -165,11 +166,8 @@ def _run(ultralytics: Any, copied: Path, weights: Path, size_px: list[int]) -> P
 
 
 def _describe(path: Path) -> ModelDescription:
-    detector = Detector(OnnxRuntimeBackend(path))
-    try:
+    with closing(Detector(OnnxRuntimeBackend(path))) as detector:
         return detector.open()
-    finally:
-        detector.close()
 
 
 if __name__ == '__main__':

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 _START = b'\x00\x00\x00\x01'
-# Table 7-1 of H.264 and of H.265: parameter sets, those that decoding needs, and access unit delimiters, which MP4 wants
-# taken out with them.
+# Table 7-1 of H.264 and of H.265: parameter sets, those that decoding needs, and access unit delimiters, which MP4
+# wants taken out with them.
 _KINDS = {'h264': ((7, 8, 13), {7, 8}, 9), 'hevc': ((32, 33, 34), {33, 34}, 35)}
 
 

@@ -77,7 +77,7 @@ class Viewers:
         return self._asked_s is not None and now_s - self._asked_s < ASKED_HOLDS_S
 
 
-class ServerReaders:
+class ServerReaders(threading.Thread):
     """Asks the server's API on a thread from `start` to `stop`: twice a second, every 5 s where nobody watches."""
 
     def __init__(
@@ -95,30 +95,27 @@ class ServerReaders:
             watched: whether anybody watches a path; on the thread.
             answered: called with each path's state, None where the API cannot be reached; on the thread.
         """
+        super().__init__(name='video-readers', daemon=True)
         self._api = urlsplit(api)
         self._paths = paths
         self._watched = watched
         self._answered = answered
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name='video-readers', daemon=True)
-
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
+        self._ended = threading.Event()
 
     def stop(self) -> None:
         """End within the time that one question takes."""
-        self._stopped.set()
+        self._ended.set()
 
-    def _run(self) -> None:
+    def run(self) -> None:
+        """The thread's own."""
         turn = 0
-        while not self._stopped.wait(_POLL_EVERY_S):
+        while not self._ended.wait(_POLL_EVERY_S):
             turn += 1
             for path in self._paths:
                 if turn % _POLLS_TO_LEAVE_OUT and not self._watched(path):
                     continue
                 state = self._ask(path)
-                if not self._stopped.is_set():
+                if not self._ended.is_set():
                     self._answered(path, state)
 
     def _ask(self, path: str) -> PathState | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -153,8 +154,7 @@ def _tried(path: Path, known: ModelDescription | None) -> tuple[ModelDescription
     missing = OnnxRuntimeBackend.unavailable()
     if missing is not None:
         raise ModelError(f'ONNX Runtime {missing}')
-    backend = OnnxRuntimeBackend(path, _ON_THE_CPU)
-    try:
+    with closing(OnnxRuntimeBackend(path, _ON_THE_CPU)) as backend:
         facts = backend.open()
         fed = known.input if known is not None else describe_input(facts)
         network_input = NetworkInput(fed)
@@ -166,8 +166,6 @@ def _tried(path: Path, known: ModelDescription | None) -> tuple[ModelDescription
         # With nothing suppressed, the best come first; rows with score 0 are padding.
         everything = DecodeSettings(confidence=1e-6, iou=1.0, max_detections=min(_BOXES_TO_CHECK, MOST_BOXES))
         return model, decode(outputs, model.output, everything)
-    finally:
-        backend.close()
 
 
 def _alike(wanted: DecodedBoxes, found: DecodedBoxes) -> bool:

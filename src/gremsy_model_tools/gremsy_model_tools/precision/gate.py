@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -56,13 +57,10 @@ def measure(reference: Backend, candidate: Backend, frames: FrameSource, positio
     """
     sure = Detector(reference, Selection(confidence=CONFIDENCE))
     unsure = Detector(candidate, Selection(confidence=_CANDIDATE_CONFIDENCE))
-    try:
+    with closing(sure), closing(unsure):
         sure.open()
         unsure.open()
         pairs = [(sure.detect(frame).detections, unsure.detect(frame).detections) for frame in frames.read(positions)]
-    finally:
-        sure.close()
-        unsure.close()
     if not pairs:
         raise FrameError('There are no frames to check a model on: give a folder of images, or a video file.')
     return agreement(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -276,21 +277,15 @@ def _try_out(model: Path) -> InputDescription | None:
     """
     if OnnxRuntimeBackend.unavailable() is not None:
         return None
-    detector = Detector(OnnxRuntimeBackend(model))
-    described = detector.open().input
-    detector.close()
-    return described
+    with closing(Detector(OnnxRuntimeBackend(model))) as detector:
+        return detector.open().input
 
 
 def _is_sound(model: Path) -> bool:
     """Are all numbers finite that it answers to an image of noise, which excites every layer?"""
-    backend = OnnxRuntimeBackend(model)
-    try:
-        network_input = NetworkInput(describe_input(backend.open()))
-        network_input.fill(noise())
-        return all(bool(np.isfinite(output).all()) for output in backend.infer(network_input.tensor))
-    finally:
-        backend.close()
+    with closing(OnnxRuntimeBackend(model)) as backend:
+        (tensor,) = _tensors(describe_input(backend.open()), [noise()])
+        return all(bool(np.isfinite(output).all()) for output in backend.infer(tensor))
 
 
 def noise() -> Frame:
