@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from gremsy_camera.errors import SourceEnded, SourceError, SourceUnusable
 from gremsy_camera.footage.footage_reader import AtEnd
-from gremsy_camera.gstreamer.gst_library import GStreamer, how_to_get, load_gstreamer, pipeline_error
+from gremsy_camera.gstreamer.gst_library import how_to_get, load_gstreamer, pipeline_error
 from gremsy_camera.gstreamer.gst_pictures import JPEG_CAPS, RAW_CAPS, layout_of, pixels_of, pull_sample
 from gremsy_camera.live.live_reader import CaptureTime, LivePicture, LiveReader, TimeBase
 from gremsy_camera.live.raw_pictures import PictureLayout
@@ -66,7 +66,6 @@ class PipelineReader(LiveReader):
         shown = redacted(self._description)
         shortened = shown if len(shown) <= _LONGEST_NAME else f'{shown[: _LONGEST_NAME - 3]}...'
         super().__init__(f'The pipeline `{shortened}`', context)
-        self._gstreamer: GStreamer | None = None
         self._memory = PictureMemory()
         self._pipeline: Any = None
         self._bus: Any = None
@@ -79,13 +78,13 @@ class PipelineReader(LiveReader):
     def open(self) -> SourceInfo:
         """See LiveReader. A live pipeline's first picture is waited for, as only that has the size."""
         self.close()
-        self._gstreamer = gstreamer = load_gstreamer()
+        self._gstreamer = load_gstreamer()
         filled = fill_in_pipeline(self._description, self._secrets())
         self._counts = Counter()
         failure: SourceError | None = None
-        for end in self._ends(gstreamer):
+        for end in self._ends():
             try:
-                self._start(gstreamer, filled, end)
+                self._start(filled, end)
             except _DoesNotFit as error:
                 self.close()
                 failure = failure or error
@@ -106,27 +105,27 @@ class PipelineReader(LiveReader):
 
     def close(self) -> None:
         """See LiveReader."""
-        if self._pipeline is not None and self._gstreamer is not None:
+        if self._pipeline is not None:
             self._pipeline.set_state(self._gstreamer.gst.State.NULL)
             self._bus.set_flushing(True)
         self._pipeline = self._bus = self._sink = self._caps = self._layout = self._pending = None
 
-    def _ends(self, gstreamer: GStreamer) -> list[str | None]:
+    def _ends(self) -> list[str | None]:
         """What is put behind the pipeline, one after the other until one fits; None for nothing."""
         if re.search(r'(^|[\s!])appsink\b', self._description):
             return [None]
-        if not gstreamer.has('videoconvert'):
-            gstreamer.make('videoconvert')
-        return [end for end in _ENDS if gstreamer.has('nvvidconv') or 'nvvidconv' not in end]
+        if not self._gstreamer.has('videoconvert'):
+            self._gstreamer.make('videoconvert')
+        return [end for end in _ENDS if self._gstreamer.has('nvvidconv') or 'nvvidconv' not in end]
 
-    def _start(self, gstreamer: GStreamer, filled: str, end: str | None) -> None:
-        gst = gstreamer.gst
+    def _start(self, filled: str, end: str | None) -> None:
+        gst = self._gstreamer.gst
         caps = f'"{RAW_CAPS};{JPEG_CAPS}"'
         tail = '' if end is None else f' ! {end}appsink name={SINK} max-buffers={_WAITING_PICTURES} caps={caps}'
-        pipeline = self._parse(gstreamer, filled + tail)
+        pipeline = self._parse(filled + tail)
         self._pipeline = pipeline
         self._bus = pipeline.get_bus()
-        self._sink = sink = self._find_sink(gstreamer, pipeline)
+        self._sink = sink = self._find_sink(pipeline)
         if end is None:
             if sink.get_property('caps') is None:
                 sink.set_property('caps', gst.Caps.from_string(f'{RAW_CAPS};{JPEG_CAPS}'))
@@ -145,9 +144,9 @@ class PipelineReader(LiveReader):
             )
         self._update_layout(self._pending)
 
-    def _parse(self, gstreamer: GStreamer, text: str) -> Any:
+    def _parse(self, text: str) -> Any:
         try:
-            pipeline = gstreamer.gst.parse_launch(text)
+            pipeline = self._gstreamer.gst.parse_launch(text)
         # GLib.Error, whose module comes with the bindings.
         except Exception as error:
             words = redacted(str(getattr(error, 'message', error))).strip().rstrip('.')
@@ -159,20 +158,20 @@ class PipelineReader(LiveReader):
                     f'{self.name} cannot be made: {words}: end it in raw pictures or JPEG, without a sink of its own.'
                 ) from error
             raise SourceUnusable(f'{self.name} cannot be made: {words}: write it as for gst-launch-1.0.') from error
-        if not isinstance(pipeline, gstreamer.gst.Pipeline):
+        if not isinstance(pipeline, self._gstreamer.gst.Pipeline):
             # A single element: parse_launch returns it bare.
-            whole = gstreamer.gst.Pipeline.new(None)
+            whole = self._gstreamer.gst.Pipeline.new(None)
             whole.add(pipeline)
             return whole
         return pipeline
 
-    def _find_sink(self, gstreamer: GStreamer, pipeline: Any) -> Any:
+    def _find_sink(self, pipeline: Any) -> Any:
         named = pipeline.get_by_name(SINK)
         sinks = []
         elements = pipeline.iterate_recurse()
         while True:
             result, element = elements.next()
-            if result != gstreamer.gst.IteratorResult.OK:
+            if result != self._gstreamer.gst.IteratorResult.OK:
                 break
             factory = element.get_factory()
             if factory is not None and factory.get_name() == 'appsink':
@@ -193,7 +192,6 @@ class PipelineReader(LiveReader):
         return pull_sample(self._sink, timeout_s, self._look_at_bus)
 
     def _look_at_bus(self) -> None:
-        assert self._gstreamer is not None
         message = self._bus.pop_filtered(self._gstreamer.gst.MessageType.ERROR)
         if message is None:
             if self._sink.is_eos():
@@ -209,7 +207,6 @@ class PipelineReader(LiveReader):
         raise SourceError(f'{self.name} broke at {error.sender}: {words}.')
 
     def _ended(self) -> None:
-        assert self._gstreamer is not None
         gst = self._gstreamer.gst
         if not self.info.width:
             raise SourceError(f'{self.name} ended before its first picture: try it with gst-launch-1.0.')
@@ -223,7 +220,6 @@ class PipelineReader(LiveReader):
         self._counts['times started again at the end'] += 1
 
     def _picture(self, sample: Any) -> LivePicture:
-        assert self._gstreamer is not None
         layout = self._update_layout(sample)
         now_ns = self._clock.monotonic_ns()
         buffer = sample.get_buffer()
@@ -239,7 +235,6 @@ class PipelineReader(LiveReader):
         )
 
     def _update_layout(self, sample: Any) -> PictureLayout:
-        assert self._gstreamer is not None
         caps = sample.get_caps()
         if self._layout is None or not caps.is_equal(self._caps):
             self._caps, self._layout = caps, layout_of(self._gstreamer, caps)
@@ -254,7 +249,6 @@ class PipelineReader(LiveReader):
 
     def _capture(self, sample: Any, buffer: Any, now_ns: int) -> CaptureTime | None:
         """What an element attached of the camera's clock, else the buffer's time by the pipeline's own clock."""
-        assert self._gstreamer is not None
         gst = self._gstreamer.gst
         for name, epoch_ns in (('timestamp/x-ntp', NTP_EPOCH_S * _NS_PER_S), ('timestamp/x-unix', 0)):
             meta = buffer.get_reference_timestamp_meta(gst.Caps.from_string(name))
