@@ -77,13 +77,11 @@ class PtzRun:
     Args:
         port: the driver.
         target: from `ptz_goals`.
-        now_ns: monotonic.
     """
 
-    def __init__(self, port: DriverPort, target: PtzTarget, now_ns: int) -> None:
+    def __init__(self, port: DriverPort, target: PtzTarget) -> None:
         self._port = port
         self._target = target
-        self._begun_ns = now_ns
         self._reached_ns: int | None = None
         self.remaining = PanTiltZoom(0.0, 0.0, 0.0)
         """Without signs, as in the vendor's servers."""
@@ -100,21 +98,23 @@ class PtzRun:
                 self._target = PtzTarget(target.goal, None, f'{target.clamped} {zoom.text}')
 
     def step(self, now_ns: int) -> CommandResult | None:
-        """Look again."""
+        """Look again, at that time of a monotonic clock."""
         if self.result is not None or self._number is None:
             return self.result
         progress = self._port.goal_progress(self._number)
-        zoom_left = self._zoom_left()
+        wanted, left = self._target.zoom_factor, self._zoom_left()
         if progress is not None:
             azimuth, tilt = progress.remaining_rad
-            self.remaining = PanTiltZoom(abs(azimuth), abs(tilt), zoom_left)
+            self.remaining = PanTiltZoom(abs(azimuth), abs(tilt), left)
+            if self._reached_ns is None and progress.state is GoalState.REACHED:
+                self._reached_ns = now_ns
         if self._reached_ns is not None:
-            self._judge_zoom(now_ns, zoom_left)
+            if wanted is None or left <= _ZOOM_TOLERANCE * wanted:
+                self._end(True, 'The camera points there.')
+            elif now_ns - self._reached_ns >= _ZOOM_PATIENCE_NS:
+                self._end(False, f'The camera points there, but its zoom is still {left:.3g}x away from {wanted:.3g}x.')
         elif progress is None:
             self._end(False, 'The driver has forgotten the goal: it was restarted.')
-        elif progress.state is GoalState.REACHED:
-            self._reached_ns = now_ns
-            self._judge_zoom(now_ns, zoom_left)
         elif progress.ended:
             self._end(False, progress.reason)
         return self.result
@@ -131,13 +131,6 @@ class PtzRun:
         if wanted is None or now is None or now.zoom_factor is None:
             return 0.0
         return abs(wanted - now.zoom_factor)
-
-    def _judge_zoom(self, now_ns: int, left: float) -> None:
-        wanted = self._target.zoom_factor
-        if wanted is None or left <= _ZOOM_TOLERANCE * wanted:
-            self._end(True, 'The camera points there.')
-        elif now_ns - max(self._begun_ns, self._reached_ns or 0) >= _ZOOM_PATIENCE_NS:
-            self._end(False, f'The camera points there, but its zoom is still {left:.3g}x away from {wanted:.3g}x.')
 
     def _end(self, success: bool, message: str) -> None:
         self.result = CommandResult(success, f'{message}{self._target.clamped}')
@@ -231,7 +224,7 @@ class PtzFacade:
         except PtzRefused as refusal:
             _end(handle, action, CommandResult(False, str(refusal)))
             return
-        run = PtzRun(self._port, target, self._clock())
+        run = PtzRun(self._port, target)
         if run.result is not None:
             _end(handle, action, run.result)
         else:
