@@ -24,13 +24,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import IO, Any, ClassVar, Generic, TypeVar
 from urllib.parse import quote
 
 import gremsy_camera
-
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
 
 # Debian's own, for which its `gi` is built; `python3` on PATH may be another.
 _PYTHON = '/usr/bin/python3'
@@ -115,6 +112,22 @@ class TrialCameraOptions:
     seed: int = 1
 
 
+@dataclass(frozen=True, slots=True)
+class TrialVideoServerOptions:
+    """What the server is like.
+
+    Attributes:
+        path: that takes a stream; any other is 404.
+        user, password: who may publish; '' for anybody.
+        authentication: 'basic' or 'digest'.
+    """
+
+    path: str = '/eo'
+    user: str = ''
+    password: str = ''
+    authentication: str = 'basic'
+
+
 @cache
 def why_no_trial_camera() -> str | None:
     """In one sentence with the way out why there can be none on this machine; None where there can."""
@@ -127,7 +140,7 @@ def why_no_trial_camera() -> str | None:
     return f'The trial camera lacks GStreamer elements ({", ".join(missing)}): {_APT}' if missing else None
 
 
-Options = TypeVar('Options', bound='DataclassInstance')
+Options = TypeVar('Options', TrialCameraOptions, TrialVideoServerOptions)
 
 
 class TrialProcess(Generic[Options]):
@@ -138,7 +151,7 @@ class TrialProcess(Generic[Options]):
     what: ClassVar[str]
 
     def __init__(self, options: Options) -> None:
-        self.options = options
+        self.options: Options = options
         self.port = free_port()
         self._process: subprocess.Popen[str] | None = None
         self._log: IO[str] | None = None
@@ -267,22 +280,6 @@ class TrialCamera(TrialProcess[TrialCameraOptions]):
         pipe.write(f'{line}\n')
         pipe.flush()
         self._expect('done')
-
-
-@dataclass(frozen=True, slots=True)
-class TrialVideoServerOptions:
-    """What the server is like.
-
-    Attributes:
-        path: that takes a stream; any other is 404.
-        user, password: who may publish; '' for anybody.
-        authentication: 'basic' or 'digest'.
-    """
-
-    path: str = '/eo'
-    user: str = ''
-    password: str = ''
-    authentication: str = 'basic'
 
 
 class TrialVideoServer(TrialProcess[TrialVideoServerOptions]):
