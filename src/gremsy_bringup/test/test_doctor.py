@@ -289,6 +289,23 @@ def test_a_port_in_use_names_the_command_that_finds_its_holder() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ('ports', 'allowed', 'lack', 'found'),
+    [
+        (['/dev/ttyUSB0', '/dev/ttyACM0'], True, '', '/dev/ttyACM0, /dev/ttyUSB0'),
+        (['/dev/ttyUSB0'], False, 'denied', 'no permission for /dev/ttyUSB0 (group 44)'),
+        ([], True, 'missing', 'none'),
+    ],
+)
+def test_a_serial_port_that_this_user_may_not_open_names_the_group(
+    ports: list[str], allowed: bool, lack: str, found: str, tmp_path: Path
+) -> None:
+    machine = FakeMachine(root=tmp_path, answers={'list_ports': says(ports=ports)}, allowed=allowed)
+    check = doctor_checks.serial_ports(machine)
+    assert (check.ok, check.found) == (not lack, found)
+    assert check.ok or check.lack == lack
+
+
 @pytest.mark.parametrize(('free', 'ok'), [(128 * 1024**2 - 1, False), (128 * 1024**2, True)])
 def test_shared_memory_must_hold_the_segments(free: int, ok: bool) -> None:
     assert doctor_checks.shared_memory(FakeMachine(free=free)).ok is ok

@@ -273,15 +273,10 @@ class Asker:
         return self._known(self._node.get_service_names_and_types, service, f'service {service}', ' --services')
 
     def _known(self, all_of: Callable[[], Any], name: str, what: str, option: str) -> str:
-        found: list[str] = []
-
-        def look() -> bool:
-            found[:] = dict(all_of()).get(name, [])
-            return bool(found)
-
-        if not self._until(look):
+        if not self._until(lambda: name in dict(all_of())):
             raise AskError(f'There is no {what}: `./gremsy topics{option}` lists those that are there.')
-        return found[0]
+        kinds: list[str] = dict(all_of())[name]
+        return kinds[0]
 
     def _is_foreign(self, name: str) -> bool:
         return not name.startswith(self._node.get_fully_qualified_name())

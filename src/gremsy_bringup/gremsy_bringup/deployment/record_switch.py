@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import signal
 import sys
 import threading
 import urllib.request
 from collections.abc import Callable, Sequence
+
+from gremsy_common.programs import stop_by_signals
 
 _TIMEOUT_S = 3.0
 _AGAIN_S = 5.0
@@ -67,8 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.check:
         sys.exit(0 if is_recording(options.api) else 1)
     ended = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: ended.set())
+    stop_by_signals(ended.set)
     keep_recording(options.api, ended, lambda line: print(line, flush=True))
 
 

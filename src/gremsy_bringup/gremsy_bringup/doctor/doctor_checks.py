@@ -221,21 +221,6 @@ def encoder(machine: Host) -> Check:
     return Check('Video encoder', bool(present), f'PyAV {answer["version"]}: {present or "no H.264"}{aside}', remedy)
 
 
-def _device_row(machine: Host, name: str, paths: list[Path], none_found: str) -> Check:
-    if not paths:
-        return Check(name, False, 'none', none_found)
-    closed = [path for path in paths if not machine.may_open(path)]
-    if closed:
-        owner = machine.owner(closed[0])
-        number = owner.group if owner else 0
-        group, _ = machine.group_numbered(number) or (str(number), ())
-        remedy = f'Run `sudo usermod -aG {group} $USER` and log in again.'
-        return Check(
-            name, False, f'no permission for {", ".join(map(str, closed))} (group {group})', remedy, lack='denied'
-        )
-    return Check(name, True, ', '.join(map(str, paths)))
-
-
 def serial_ports(machine: Host) -> Check:
     """Serial ports and whether this user may open them."""
     answer, why_not = probed(
@@ -245,8 +230,18 @@ def serial_ports(machine: Host) -> Check:
     )
     if why_not:
         return Check('Serial ports', False, why_not, 'Run `./gremsy setup`.', needed=True)
-    hint = 'Optional: connect the gimbal, or reach it over UDP.'
-    return _device_row(machine, 'Serial ports', sorted(map(Path, answer['ports'])), hint)
+    paths = sorted(map(Path, answer['ports']))
+    if not paths:
+        return Check('Serial ports', False, 'none', 'Optional: connect the gimbal, or reach it over UDP.')
+    closed = [path for path in paths if not machine.may_open(path)]
+    if closed:
+        owner = machine.owner(closed[0])
+        number = owner.group if owner else 0
+        group, _ = machine.group_numbered(number) or (str(number), ())
+        found = f'no permission for {", ".join(map(str, closed))} (group {group})'
+        remedy = f'Run `sudo usermod -aG {group} $USER` and log in again.'
+        return Check('Serial ports', False, found, remedy, lack='denied')
+    return Check('Serial ports', True, ', '.join(map(str, paths)))
 
 
 def udp_port(machine: Host) -> Check:
