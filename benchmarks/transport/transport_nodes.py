@@ -20,7 +20,7 @@ from gremsy_common.ros import topics
 from gremsy_common.ros.node_host import NodeHost
 from gremsy_common.ros.suite_node import SuiteNode
 from gremsy_common.ros.transport.endpoints import TopicPublisher
-from gremsy_common.timing.latest_slot import LatestSlot
+from gremsy_common.timing.worker import LatestSlot
 from gremsy_common.types.detections import Detections
 from gremsy_common.types.frame import Frame, lock_read_only
 

@@ -27,7 +27,7 @@ from gremsy_common.ros import topics
 from gremsy_common.ros.hosting import leave, run_nodes
 from gremsy_common.ros.messages.camera_info_messages import StampedCamera
 from gremsy_common.ros.suite_node import SuiteNode
-from gremsy_common.timing.latest_slot import LatestSlot
+from gremsy_common.timing.worker import LatestSlot
 from gremsy_common.types.detections import Tracks
 from gremsy_common.types.frame import Frame, lock_read_only
 

@@ -94,7 +94,7 @@ ARITHMETIC = {
     'gremsy_common.types.frame',
 }
 # 45 are wanted.
-MOST_OF_A_FRAME = 48
+MOST_OF_A_FRAME = 47
 FORMS_OF_A_FRAME = (
     bytes,
     np.ndarray,
@@ -118,8 +118,7 @@ BESIDES_OF_A_FRAME = {
     'gremsy_camera.ros.camera_outlets',
     'gremsy_common.ros.transport.endpoints',
     'gremsy_common.ros.transport.local_bus',
-    'gremsy_common.ros.worker',
-    'gremsy_common.timing.latest_slot',
+    'gremsy_common.timing.worker',
     'gremsy_detector.detector_node',
     'gremsy_gimbal_driver.gimbal_driver_node',
     'gremsy_gimbal_driver.links.udp_link',

@@ -34,7 +34,7 @@ from gremsy_common.ros.messages.camera_info_messages import StampedCamera
 from gremsy_common.ros.messages.image_messages import compressed_message
 from gremsy_common.ros.node_host import NodeHost
 from gremsy_common.ros.suite_node import SuiteNode
-from gremsy_common.timing.latest_slot import LatestSlot
+from gremsy_common.timing.worker import LatestSlot
 from gremsy_common.types.camera_model import CameraModel
 from gremsy_common.types.frame import Frame, lock_read_only
 from gremsy_common.types.gimbal_state import ZoomState

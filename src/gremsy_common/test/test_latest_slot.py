@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import threading
 
-from gremsy_common.timing.latest_slot import LatestSlot
+from gremsy_common.timing.worker import LatestSlot
 
 
 def test_latest_wins_and_the_dropped_are_counted():

@@ -21,7 +21,7 @@ from gremsy_common.parameters.parameter_fields import NodeParameters
 from gremsy_common.ros import topics
 from gremsy_common.ros.messages.image_wire_messages import image_wire
 from gremsy_common.ros.suite_node import SuiteNode
-from gremsy_common.timing.latest_slot import LatestSlot
+from gremsy_common.timing.worker import LatestSlot
 from gremsy_common.types.frame import Frame, lock_read_only
 
 pytestmark = pytest.mark.integration

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from gremsy_common.ros.worker import Worker
+from gremsy_common.timing.worker import Worker
 
 
 def test_worker_goes_on_after_a_step_that_raises():
@@ -54,7 +54,7 @@ def test_a_worker_of_a_process_that_is_nicer_still_keeps_to_that(user):
         pytest.skip('only root can become another user')
     script = (
         'import os, sys, threading\n'
-        'from gremsy_common.ros.worker import yield_to_others\n'
+        'from gremsy_common.timing.worker import yield_to_others\n'
         'os.nice(10 - os.nice(0))\n'
         'if sys.argv[1] != "None": os.setuid(int(sys.argv[1]))\n'
         'yield_to_others(7)\n'

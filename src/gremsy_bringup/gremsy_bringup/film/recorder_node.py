@@ -13,7 +13,7 @@ from gremsy_common.ros.diagnostics import Health, Level
 from gremsy_common.ros.hosting import run_node
 from gremsy_common.ros.suite_node import SuiteNode
 from gremsy_common.ros.topics import OVERLAY
-from gremsy_common.timing.latest_slot import LatestSlot
+from gremsy_common.timing.worker import LatestSlot
 from gremsy_common.types.frame import Frame
 
 _TAKE_TIMEOUT_S = 0.2

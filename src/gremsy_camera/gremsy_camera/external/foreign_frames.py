@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from gremsy_camera.lens.camera_lens import same_aspect
-from gremsy_common.timing.latest_slot import LatestSlot
+from gremsy_common.timing.worker import LatestSlot
 from gremsy_common.types.camera_model import CameraModel
 from gremsy_common.types.frame import Frame
 

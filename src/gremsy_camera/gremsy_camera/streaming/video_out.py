@@ -19,7 +19,7 @@ from gremsy_camera.streams.stream_address import StreamAddress
 from gremsy_common.errors import Unusable
 from gremsy_common.picture.i420_planes import even_size, i420_planes, narrowed
 from gremsy_common.picture.viewable_pictures import ViewablePictures
-from gremsy_common.timing.latest_slot import LatestSlot
+from gremsy_common.timing.worker import LatestSlot
 from gremsy_common.types.frame import Frame
 
 _NS_PER_S = 1_000_000_000

@@ -44,9 +44,9 @@ from gremsy_common.ros.node_host import NodeHost
 from gremsy_common.ros.transport.endpoints import TopicPublisher, TopicSubscription
 from gremsy_common.ros.transport.link_report import LinkReporter
 from gremsy_common.ros.transport.topic import Topic
-from gremsy_common.ros.worker import Worker
 from gremsy_common.timing.clock_watch import ClockWatch
 from gremsy_common.timing.trace import FileTrace, NodeTrace
+from gremsy_common.timing.worker import Worker
 
 P = TypeVar('P', bound=NodeParameters)
 T = TypeVar('T')

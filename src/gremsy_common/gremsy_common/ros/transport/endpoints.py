@@ -25,7 +25,7 @@ from gremsy_common.ros.transport.outlet import Outlet
 from gremsy_common.ros.transport.quality import Quality, with_overrides
 from gremsy_common.ros.transport.topic import Topic
 from gremsy_common.ros.transport.unheld_publishing import CannotPublishUnheld, UnheldPublisher
-from gremsy_common.timing.latest_slot import LatestSlot
+from gremsy_common.timing.worker import LatestSlot
 
 try:
     from rclpy.event_handler import PublisherEventCallbacks, SubscriptionEventCallbacks, UnsupportedEventTypeError

@@ -6,8 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from gremsy_common.ros.worker import Worker, yield_to_others
-from gremsy_common.timing.latest_slot import LatestSlot
+from gremsy_common.timing.worker import LatestSlot, Worker, yield_to_others
 
 T = TypeVar('T')
 

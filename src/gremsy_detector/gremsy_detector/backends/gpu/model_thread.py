@@ -9,7 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
-from gremsy_common.ros.worker import yield_to_others
+from gremsy_common.timing.worker import yield_to_others
 from gremsy_detector.errors import InferenceError
 
 T = TypeVar('T')
