@@ -138,7 +138,10 @@ def test_parameters_are_shown_and_changed(ask):
     assert 'gain: 1.5' in ask('param', 'list', '/there/talker')[1].splitlines()
     assert ask('param', 'set', '/there/talker', 'gain', '2.5')[0] == 0
     assert ask('param', 'get', '/there/talker', 'gain')[:2] == (0, '2.5\n')
-    assert ask('param', 'describe', '/there/talker', 'gain')[:2] == (0, 'Parameter name: gain\n  Type: double\n')
+    assert ask('param', 'describe', '/there/talker', 'gain')[:2] == (
+        0,
+        'Parameter name: gain\n  Type: double\n  Constraints:\n',
+    )
     status, _, err = ask('param', 'set', '/there/talker', 'gain', 'much')
     assert status == 1 and 'Wrong parameter type' in err
 

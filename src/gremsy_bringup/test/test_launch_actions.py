@@ -56,12 +56,17 @@ class Started:
         self.context = LaunchContext()
         if pushed:
             PushRosNamespace(pushed).execute(self.context)
-        self.nodes: list[Node] = []
+        self.actions: list[Any] = []
+        """As launch keeps them: what gives back at the end holds what was taken."""
         for entity in suite_launch_description(arguments).entities:
             if isinstance(entity, OpaqueFunction):
-                self.nodes += [each for each in entity.execute(self.context) or [] if isinstance(each, Node)]
+                self.actions += entity.execute(self.context) or []
             else:
                 entity.execute(self.context)
+
+    @property
+    def nodes(self) -> list[Node]:
+        return [each for each in self.actions if isinstance(each, Node)]
 
     @property
     def executables(self) -> list[str]:
@@ -141,7 +146,8 @@ def test_the_cameras_of_one_loop_are_in_their_namespaces() -> None:
 
 
 def test_the_driver_reads_what_follows_from_the_cameras(tmp_path: Path) -> None:
-    words = Started(cameras='ir:camera eo').words(-1)
+    started = Started(cameras='ir:camera eo')
+    words = started.words(-1)
     files = [Path(word) for option, word in pairwise(words) if option == '--params-file']
     assert [path.name for path in files] == ['gremsy.yaml', 'parameters_cameras.yaml']
     assert tmp_path in files[1].parents

@@ -353,7 +353,7 @@ def described(descriptor: ParameterDescriptor) -> list[str]:
         f'Parameter name: {descriptor.name}',
         f'  Type: {_TYPES[descriptor.type]}',
         *([f'  Description: {descriptor.description}'] if descriptor.description else []),
-        *(['  Constraints:'] if constraints else []),
+        '  Constraints:',
         *(f'    {each}' for each in constraints),
     ]
 
