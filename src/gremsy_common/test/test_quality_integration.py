@@ -69,7 +69,8 @@ class Viewer(SuiteNode[NoParameters]):
 
 
 def warnings_of(node):
-    return node._links.report(node._publishers_made, node._subscriptions_made).warnings
+    _, warnings = node._links.report(node._publishers_made, node._subscriptions_made)
+    return warnings
 
 
 def test_a_default_subscriber_of_a_foreign_node_gets_images(host, foreign):

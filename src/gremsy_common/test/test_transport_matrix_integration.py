@@ -148,7 +148,8 @@ def test_a_slow_one_loses_frames_and_its_link_says_how_many(host, until):
     assert slow.frames.is_local
     host.on_executor(camera.trigger_deactivate)
     assert slow.frames.statistics.items - slow.frames.dropped == slow.slot.waiting
-    row = slow._links.report((), slow._subscriptions_made).rows['in /image_raw']
+    rows, _ = slow._links.report((), slow._subscriptions_made)
+    row = rows['in /image_raw']
     found = re.fullmatch(
         r'over DDS: (\d+) items, ([\d.]+) Hz, ([\d.]+) ms old \(p99 ([\d.]+)\), (\d+) dropped, 0 lost on the way',
         row,
@@ -238,7 +239,8 @@ def test_foreign_subscribers_come_and_go_and_leave_nothing_behind(host, foreign,
 )
 def test_a_foreign_subscriber_that_dies_or_freezes_is_not_felt(host, foreign, until, end):
     camera, viewer = host.run(FullHdCamera, Viewer)
-    assert 'memory for images' not in camera._links.report(camera._publishers_made, ()).rows
+    rows, _ = camera._links.report(camera._publishers_made, ())
+    assert 'memory for images' not in rows
     outside = foreign(VIEWER.format('RELIABLE'))
     assert outside.line() == 'bgr8 1920 1080 5760 0707'
     outside.process.send_signal(end)
@@ -246,7 +248,8 @@ def test_a_foreign_subscriber_that_dies_or_freezes_is_not_felt(host, foreign, un
     until(lambda: viewer.count > before + 60)
     # A writer that waits for a reader that is gone does so for 0.1 s with each frame.
     assert np.median(camera.took_s) < 0.05
-    found = camera._links.report(camera._publishers_made, ()).rows['memory for images']
+    rows, _ = camera._links.report(camera._publishers_made, ())
+    found = rows['memory for images']
     assert found == memory_for_images(os.environ).sentence
     other = foreign(VIEWER.format('RELIABLE'))
     assert other.line() == 'bgr8 1920 1080 5760 0707'
@@ -329,7 +332,7 @@ def test_images_lost_between_processes_are_counted_and_said_with_what_to_do(
     until(lambda: viewer.frames.foreign_publisher_names() == ['/their_camera'])
     # A report speaks of the losses since the one before, which the node's own timer may have made a moment ago.
     said = {}
-    until(lambda: 'lost on /image_raw' in said or said.update(reported(viewer).warnings))
+    until(lambda: 'lost on /image_raw' in said or said.update(reported(viewer)[1]))
     sentence = said['lost on /image_raw']
     expected = r'\d+ of \d+ images on /image_raw were lost on the way from /their_camera: ' + remedy
     assert re.fullmatch(expected, sentence), sentence

@@ -15,6 +15,7 @@ pytest.importorskip('vision_msgs.msg', reason='the workspace is not built: run .
 from rclpy.parameter import Parameter
 from rclpy.signals import SignalHandlerOptions
 
+from gremsy_common.errors import SuiteError
 from gremsy_common.parameters.parameter_fields import NodeParameters
 from gremsy_common.ros import topics
 from gremsy_common.ros.diagnostics import Level
@@ -197,9 +198,9 @@ def test_a_back_end_that_does_not_start_is_said_and_the_next_one_runs(machine, l
 
 def test_nothing_stands_in_for_a_back_end_that_was_named(machine, loop):
     machine.open_errors['fast'] = broken('fast')
-    with pytest.raises(ModelError) as refused:
+    with pytest.raises(SuiteError) as refused:
         loop.start('backend:=fast')
-    assert str(refused.value) == 'The fast is broken: mend it.'
+    assert str(refused.value) == '/loop/detector: The fast is broken: mend it.'
 
 
 def test_another_model_after_a_restart_is_told_with_a_new_version_of_the_names(machine, loop):
