@@ -101,7 +101,7 @@ def test_without_a_field_of_view_the_file_says_what_is_missing(tmp_path):
 @pytest.mark.parametrize(
     ('words', 'refusal', 'sentence'),
     [
-        ((), InitError, 'There is no terminal to ask on: give it with --link.'),
+        ((), InitError, 'There is no terminal to ask on: give the answer with --link.'),
         (
             ('--link', 'udp://10.0.0.9:1'),
             NotWanted,
@@ -110,7 +110,7 @@ def test_without_a_field_of_view_the_file_says_what_is_missing(tmp_path):
         (
             ('--link', 'none', '--camera', '/dev/video0', '--field', '200'),
             NotWanted,
-            "'200' is not an angle between 0 and 180 degrees. Nothing was written; --no-check writes it untried.",
+            "'200' is not an angle between 0 and 180 degrees. Nothing was written.",
         ),
         (('--link', 'tcp://x', '--camera', '/dev/video0', '--no-check'), LinkError, None),
     ],
@@ -135,6 +135,10 @@ def test_a_file_that_is_there_stays_and_nobody_is_asked_for_nothing(tmp_path, ca
     assert path.read_text() == 'mine'
     with pytest.raises(InitError):
         write(RobotFile('', '/dev/video0'), path)
+    write(RobotFile('', '/dev/video0'), tmp_path / 'robots/mine.yaml')
+    assert (tmp_path / 'robots/mine.yaml').is_file()
+    with pytest.raises(InitError, match='cannot be written'):
+        write(RobotFile('', '/dev/video0'), tmp_path / f'{"x" * 300}/mine.yaml')
 
 
 @pytest.mark.parametrize(('text', 'degrees'), [('', None), (' 60 ', 60.0), ('54.5°', 54.5)])

@@ -352,6 +352,7 @@ def test_the_same_settings_are_one_model_and_others_are_said():
         each.close()
         each.close()
     assert open_models(pool) == 0
+    assert dict(pool._models) == {}, 'what is closed is not held'
     assert [(each.opened, each.closed) for each in kind.made] == [(1, 1), (1, 1)]
 
 

@@ -160,7 +160,10 @@ def test_v1_stop_is_the_same_bytes_under_either_sign():
 )
 def test_v1_modes_are_commands_of_their_own(mode, motors, p6, p7):
     output = MotionOutput(mode, assert_mode=True, rates_rad_s=(0.0, 0.0))
-    first, second, _ = messages(ProtocolV1(encoder()).messages(output, GIMBAL))
+    made = messages(ProtocolV1(encoder()).messages(output, GIMBAL))
+    first, second, _ = made
+    # In the order in which they leave: a gap in the sequence counts as a loss.
+    assert [each.get_seq() for each in made] == [0, 1, 2]
     assert (first.command, parameters(first)) == (31010, [0, 0, 0, 0, 0, 0, motors])
     assert (second.command, parameters(second)) == (31011, [0, 0, 0, 0, 0, p6, p7])
 

@@ -452,12 +452,12 @@ class TrackerNode(SuiteNode[TrackerParameters]):
 
     def _enable(self, request: SetBool.Request, _response: SetBool.Response) -> SetBool.Response:
         self.tracker.enable(request.data)
-        message = 'the lock yields setpoints' if request.data else 'the lock yields no setpoints'
+        message = 'Pointing is enabled.' if request.data else 'Pointing is off: the gimbal is not turned any more.'
         return SetBool.Response(success=True, message=message)
 
     def _release(self, _request: Trigger.Request, _response: Trigger.Response) -> Trigger.Response:
         self.tracker.release()
-        return Trigger.Response(success=True, message='released: nothing is followed until a target is chosen')
+        return Trigger.Response(success=True, message='The target is released.')
 
 
 def main() -> None:

@@ -224,6 +224,20 @@ def test_the_page_of_another_site_gets_nothing_done(kept, origin):
     assert own.status_code == 200
 
 
+@pytest.mark.parametrize('order', [1, -1])
+def test_a_foreign_origin_beside_our_own_gets_nothing_done(kept, order):
+    origins = ['http://127.0.0.1:6783', 'http://evil.example'][::order]
+    headers = [*bearer(CONTROL_KEY).items(), *(('Origin', origin) for origin in origins)]
+    assert kept.client.post('/api/gimbal/stop', headers=headers).status_code == 403
+
+
+def test_of_several_keys_the_last_counts(kept):
+    right, wrong = bearer(CONTROL_KEY)['Authorization'], 'Bearer wrong'
+    for keys, status in (((wrong, right), 200), ((right, wrong), 401)):
+        headers = [('Authorization', key) for key in keys]
+        assert kept.client.get('/api/status', headers=headers).status_code == status, keys
+
+
 @pytest.mark.parametrize(
     ('host', 'status'),
     [

@@ -143,7 +143,8 @@ class Interview:
     def _again(self, name: str, sentence: str, error: Exception | None) -> None:
         """Ask once more, where it was asked."""
         if not self._interactive or getattr(self._given, name) is not None:
-            raise NotWanted(f'{sentence} Nothing was written; --no-check writes it untried.') from error
+            way_out = '; --no-check writes it untried' if error is None else ''
+            raise NotWanted(f'{sentence} Nothing was written{way_out}.') from error
 
     def _answer(self, name: str, question: str, default: str, *, optional: bool = False) -> str:
         said: str | None = getattr(self._given, name)
@@ -152,7 +153,7 @@ class Interview:
         if not self._interactive:
             if optional or default == 'default':
                 return default
-            raise InitError(f'There is no terminal to ask on: give it with --{name}.')
+            raise InitError(f'There is no terminal to ask on: give the answer with --{name}.')
         while True:
             text = self._ask(f'{question}{f" [{default}]" if default else ""}: ').strip() or default
             if text or optional:
@@ -176,11 +177,14 @@ def next_steps(robot: RobotFile, path: Path) -> list[str]:
 
 
 def write(robot: RobotFile, path: Path) -> None:
-    """Raises InitError where something has that name."""
+    """Raises InitError where something has that name, or it cannot be written."""
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         write_new(path, robot.text().encode())
     except FileExistsError as error:
         raise _taken(path) from error
+    except OSError as error:
+        raise InitError(f'{path} cannot be written ({error.strerror}): name another with --output.') from error
 
 
 def _taken(path: Path) -> InitError:

@@ -116,10 +116,14 @@ class ProtocolManager(ProtocolV2):
 
     def messages(self, output: MotionOutput, gimbal: Sender) -> list[bytes]:
         """Behind what takes the control where we do not have it."""
-        motion, device = _rates_or_attitude(output), self._device(gimbal)
-        packed = self._encoder.manager_motion(self.manager.sender, device, *motion, FLAGS_BY_MODE[output.mode])
         self._not_obeyed = 0 if self._in_control else self._not_obeyed + 1
-        return [self._control(gimbal, take=True), packed] if self._not_obeyed % 5 == 1 else [packed]
+        # Packed in the order in which they leave, or their sequence numbers would look like losses.
+        packed = [self._control(gimbal, take=True)] if self._not_obeyed % 5 == 1 else []
+        motion, device = _rates_or_attitude(output), self._device(gimbal)
+        return [
+            *packed,
+            self._encoder.manager_motion(self.manager.sender, device, *motion, FLAGS_BY_MODE[output.mode]),
+        ]
 
     @property
     def _in_control(self) -> bool:
@@ -152,17 +156,19 @@ class ProtocolV1:
 
         205 as angles is the only way beyond half a turn of yaw or 90 degrees of pitch (gimbal.md 1.6).
         """
+        # Packed in the order in which they leave, or their sequence numbers would look like losses.
+        packed = []
+        if output.assert_mode:
+            packed.append(self._encoder.motors(gimbal, output.mode is not GimbalMode.OFF))
+            packed.append(self._encoder.mount_mode(gimbal, *_V1_BY_MODE[output.mode]))
         by_rates = output.angles_rad is None
         pair = output.rates_rad_s if by_rates else output.angles_rad
         assert pair is not None
         roll, pitch, yaw = map(math.degrees, roll_pitch_yaw_ned(pair[0], 0.0, pair[1]))
         kind = MountInput.SPEED if by_rates else MountInput.ANGLE
         # Adding 0.0 makes a negated zero a plain one: a stop is the same bytes whatever the sign.
-        packed = [self._encoder.mount_control(gimbal, (roll, pitch, self._yaw_sign * yaw + 0.0), kind)]
-        if not output.assert_mode:
-            return packed
-        motors = self._encoder.motors(gimbal, output.mode is not GimbalMode.OFF)
-        return [motors, self._encoder.mount_mode(gimbal, *_V1_BY_MODE[output.mode]), *packed]
+        packed.append(self._encoder.mount_control(gimbal, (roll, pitch, self._yaw_sign * yaw + 0.0), kind))
+        return packed
 
 
 GimbalProtocol = ProtocolV2 | ProtocolV1

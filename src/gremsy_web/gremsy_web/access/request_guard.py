@@ -149,7 +149,8 @@ class RequestGuard:
     def _caller(self, connection: HTTPConnection) -> Caller | None:
         if self._keys.is_open:
             return Caller(Role.CONTROL)
-        kind, _, secret = connection.headers.get('authorization', '').partition(' ')
+        # Of several the last counts: a proxy on the way appends its own.
+        kind, _, secret = next(reversed(connection.headers.getlist('authorization')), '').partition(' ')
         if kind:
             role = self._keys.role_of(secret.strip(), time.time()) if kind.lower() == 'bearer' else None
             return None if role is None else Caller(role)
@@ -157,12 +158,12 @@ class RequestGuard:
         return None if role is None else Caller(role, by_cookie=True)
 
     def _judge_origin(self, connection: HTTPConnection) -> None:
-        host, origin = connection.headers.get('host', ''), connection.headers.get('origin')
+        host, origins = connection.headers.get('host', ''), connection.headers.getlist('origin')
         if self._keys.is_open and not _is_loopback_name(host):
             # A foreign page whose name was made to lead here (DNS rebinding) comes with its own name.
             raise ApiError(403, 'Without a key this server answers to localhost only: open it as http://127.0.0.1.')
         asks = connection.scope.get('method') not in ('GET', 'HEAD')
-        if origin is not None and asks and _netloc(origin) != host:
+        if asks and any(_netloc(origin) != host for origin in origins):
             raise ApiError(403, 'The request comes from the page of another site: open the page of this server.')
 
     async def _pass_on(self, connection: HTTPConnection, receive: Receive, send: Send) -> None:

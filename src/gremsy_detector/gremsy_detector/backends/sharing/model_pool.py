@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -54,7 +55,8 @@ class ModelPool:
 
     def __init__(self) -> None:
         self._mutex = threading.Lock()
-        self._models: dict[ModelKey, SharedModel] = {}
+        # Its members hold a model: when the last one has left, it is gone from here too.
+        self._models: weakref.WeakValueDictionary[ModelKey, SharedModel] = weakref.WeakValueDictionary()
         self._opening: dict[ModelKey, threading.Lock] = {}
 
     def backend(
@@ -91,7 +93,6 @@ class ModelPool:
         # Building an engine takes minutes: who wants the same one waits for it, whoever wants another does not.
         with opening:
             with self._mutex:
-                self._models = {each: model for each, model in self._models.items() if not model.ended}
                 model = self._models.get(key)
             if model is None or not model.join(member):
                 model = make()
