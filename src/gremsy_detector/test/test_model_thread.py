@@ -73,7 +73,7 @@ def test_memory_of_a_run_that_hangs_is_not_freed_under_it(hanging):
     stream, said = _Stream(), []
     _gpu(stream, hanging, said).close()
     assert stream.closed == 0
-    assert said == ['person.onnx hangs in a run on the GPU: its memory there stays taken until this process ends.']
+    assert said == ['person.onnx hangs in a run on the GPU: its memory there is only freed when this process ends.']
 
 
 def test_memory_is_freed_when_the_runs_are_done():

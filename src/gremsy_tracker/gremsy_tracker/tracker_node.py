@@ -452,7 +452,7 @@ class TrackerNode(SuiteNode[TrackerParameters]):
 
     def _enable(self, request: SetBool.Request, _response: SetBool.Response) -> SetBool.Response:
         self.tracker.enable(request.data)
-        message = 'Pointing is enabled.' if request.data else 'Pointing is off: the gimbal is not turned any more.'
+        message = 'Pointing is enabled.' if request.data else 'Pointing is off: the target no longer turns the gimbal.'
         return SetBool.Response(success=True, message=message)
 
     def _release(self, _request: Trigger.Request, _response: Trigger.Response) -> Trigger.Response:

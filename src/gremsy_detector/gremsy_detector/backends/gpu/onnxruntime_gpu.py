@@ -160,7 +160,7 @@ class OnnxRuntimeGpu:
         if self._thread is not None and not self._thread.close():
             # Freed under a run, its memory would be somebody else's while the GPU still writes to it.
             self._options.say(
-                f'{self._model.name} hangs in a run on the GPU: its memory there stays taken until this process ends.'
+                f'{self._model.name} hangs in a run on the GPU: its memory there is only freed when this process ends.'
             )
             return
         if self._started:
